@@ -1,0 +1,225 @@
+"""Reads record.jsonl, the only source of counts, into a typed Record.
+
+Belongs here: reading one record and saying precisely what is wrong with a broken one. Does not belong here:
+writing (reports/recorder.py), judging (pipelines/gate.py), showing (reports/render/).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from reports.model import Outcome, Part, Result, part_from_json, result_from_json
+
+
+class RecordError(Exception):
+    """A record that cannot be trusted. The text names file, line and what is wrong."""
+
+    def __init__(self, path: Path, line: int, problem: str) -> None:
+        where = f"{path}:{line}" if line else str(path)
+        super().__init__(f"{where}: {problem}")
+        self.path = path
+        self.line = line
+        self.problem = problem
+
+
+@dataclass(frozen=True)
+class RunHeader:
+    """The `run` line: what was started, with which seed, against which subjects. started is RFC 3339 UTC."""
+
+    run: str
+    stage: str = ""
+    seed: int | None = None
+    started: str = ""
+    suites: tuple[str, ...] = ()
+    subjects: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    catalogue: str = ""
+    command: tuple[str, ...] = ()
+    seatrial: str = ""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The `planned` line: every test that was to run, with its clauses, and what was left out.
+
+    clauses: all catalogue ids in the scope of the run, covered or not. deselected: number of tests.
+    """
+
+    tests: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    deselected: int = 0
+    clauses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class End:
+    """The `end` line. exit is pytest's exit status; counts is the recorder's own tally, kept for checking."""
+
+    finished: str = ""
+    exit: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record, read. sha256 is over the file's bytes; truncated means that the last line was cut off."""
+
+    path: Path
+    sha256: str
+    run: RunHeader
+    parts: tuple[Part, ...] = ()
+    planned: Planned | None = None
+    results: tuple[Result, ...] = ()
+    notes: tuple[str, ...] = ()
+    end: End | None = None
+    truncated: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run came to its own end: an `end` line and a result for every planned test."""
+        return self.end is not None and not self.missing
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Tests that were planned and have no result, in the order of the plan."""
+        if self.planned is None:
+            return ()
+        seen = {result.test for result in self.results}
+        return tuple(test for test in self.planned.tests if test not in seen)
+
+    def counts(self) -> dict[str, int]:
+        """Number of results by outcome, counted from the results; harness errors under `error`."""
+        tally = {outcome.value: 0 for outcome in Outcome} | {"error": 0}
+        for result in self.results:
+            tally["error" if result.harness_error else result.outcome.value] += 1
+        return tally
+
+
+def read(path: Path) -> Record:
+    """Read a record. A last line cut off by a kill is dropped and noted; anything else broken is a RecordError."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise RecordError(path, 0, f"cannot be read: {error.strerror or error}") from error
+    lines = data.split(b"\n")
+    unfinished = lines.pop()
+    reader = _Reader(path)
+    for number, line in enumerate(lines, start=1):
+        reader.take(number, _decode(path, number, line))
+    if unfinished:
+        number = len(lines) + 1
+        try:
+            last = _decode(path, number, unfinished)
+        except RecordError:
+            reader.cut_off(number, len(unfinished))
+        else:
+            reader.take(number, last)
+    return reader.finish(hashlib.sha256(data).hexdigest())
+
+
+def _decode(path: Path, number: int, line: bytes) -> Mapping[str, Any]:
+    try:
+        value = json.loads(line.decode("utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        shown = line[:60].decode("utf-8", "replace")
+        raise RecordError(path, number, f"not JSON ({error}); the line starts with {shown!r}") from error
+    if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
+        raise RecordError(path, number, 'not an object with a "kind"')
+    return value
+
+
+class _Reader:
+    """Collects the lines of one file in order and checks that the order makes sense."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.header: RunHeader | None = None
+        self.planned: Planned | None = None
+        self.end: End | None = None
+        self.parts: list[Part] = []
+        self.results: list[Result] = []
+        self.notes: list[str] = []
+        self.truncated = False
+
+    def take(self, number: int, line: Mapping[str, Any]) -> None:
+        kind = line["kind"]
+        if kind != "run" and self.header is None:
+            raise RecordError(self.path, number, f'a {kind!r} line before the "run" line: the start is missing')
+        if self.end is not None:
+            raise RecordError(self.path, number, f'a {kind!r} line after the "end" line')
+        try:
+            self._take(number, kind, line)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            problem = f"field {error} is missing" if isinstance(error, KeyError) else str(error)
+            raise RecordError(self.path, number, f"not a {kind!r} line: {problem}") from error
+
+    def _take(self, number: int, kind: str, line: Mapping[str, Any]) -> None:
+        match kind:
+            case "run" if self.header is None:
+                self.header = _header(line)
+            case "planned" if self.planned is None:
+                self.planned = _planned(line)
+            case "run" | "planned":
+                raise RecordError(self.path, number, f"a second {kind!r} line: two runs wrote into one record")
+            case "part":
+                self.parts.append(part_from_json(line))
+            case "result":
+                self.results.append(result_from_json(line))
+            case "note":
+                self.notes.append(str(line["text"]))
+            case "end":
+                self.end = _end(line)
+            case _:
+                raise RecordError(self.path, number, f"unknown kind {kind!r}: written by a newer Seatrial?")
+
+    def cut_off(self, number: int, size: int) -> None:
+        self.truncated = True
+        self.notes.append(f"line {number} of the record is cut off after {size} bytes: the run was killed there")
+
+    def finish(self, sha256: str) -> Record:
+        if self.header is None:
+            raise RecordError(self.path, 0, "holds no complete line: the run was killed before it started")
+        if self.end is None:
+            self.notes.append('the record has no "end" line: the run did not come to its own end')
+        return Record(
+            path=self.path,
+            sha256=sha256,
+            run=self.header,
+            parts=tuple(self.parts),
+            planned=self.planned,
+            results=tuple(self.results),
+            notes=tuple(self.notes),
+            end=self.end,
+            truncated=self.truncated,
+        )
+
+
+def _header(line: Mapping[str, Any]) -> RunHeader:
+    seed = line.get("seed")
+    return RunHeader(
+        run=str(line["run"]),
+        stage=str(line.get("stage") or ""),
+        seed=None if seed is None else int(seed),
+        started=str(line.get("started") or ""),
+        suites=tuple(str(item) for item in line.get("suites") or ()),
+        subjects=dict(line.get("subjects") or {}),
+        environment=dict(line.get("environment") or {}),
+        catalogue=str(line.get("catalogue") or ""),
+        command=tuple(str(item) for item in line.get("command") or ()),
+        seatrial=str(line.get("seatrial") or ""),
+    )
+
+
+def _planned(line: Mapping[str, Any]) -> Planned:
+    tests = {str(test): tuple(str(item) for item in ids) for test, ids in dict(line["tests"]).items()}
+    clauses = tuple(str(item) for item in line.get("clauses") or ())
+    return Planned(tests=tests, deselected=int(line.get("deselected") or 0), clauses=clauses)
+
+
+def _end(line: Mapping[str, Any]) -> End:
+    counts = {str(key): int(value) for key, value in dict(line.get("counts") or {}).items()}
+    return End(finished=str(line.get("finished") or ""), exit=int(line.get("exit") or 0), counts=counts)
