@@ -1,0 +1,165 @@
+"""From an exception to an outcome and the text that a reader gets: the one place where blame is assigned.
+
+ClauseViolation and AssertionError blame the subject (fail). EnvironmentUnfit, a skip and a test that runs out of
+time say that we cannot tell (could-not-run). NotApplicable: the subject does not declare the capability. Anything
+else is our own fault: it looks like a fail, carries harness_error, and makes the run INVALID.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reports.catalogue import Catalogue
+from reports.model import (
+    Clause,
+    ClauseViolation,
+    EnvironmentUnfit,
+    Evidence,
+    NotApplicable,
+    Outcome,
+    Result,
+    result_from_json,
+)
+from reports.redact import redact
+
+_ORDER = (Outcome.FAIL, Outcome.COULD_NOT_RUN, Outcome.NOT_APPLICABLE, Outcome.PASS)
+_LONGEST = 20_000
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What one phase (set-up, call, tear-down) of a test came to."""
+
+    outcome: Outcome = Outcome.PASS
+    summary: str = ""
+    expected: str = ""
+    actual: str = ""
+    question: str = ""
+    text: str = ""
+    harness_error: bool = False
+    clauses: tuple[str, ...] = ()
+
+
+def judge(call: Any, item: pytest.Item, catalogue: Catalogue, clauses: tuple[str, ...]) -> Judged:
+    """Judge the exception of one phase. call.excinfo is not None."""
+    error: BaseException = call.excinfo.value
+    if isinstance(error, ClauseViolation):
+        blamed = (error.clause,) if error.clause in catalogue.clauses else clauses
+        return _failed(call, item, [catalogue.clauses[name] for name in blamed], error)
+    if isinstance(error, AssertionError):
+        violation = ClauseViolation(_first_line(error) or "an assertion does not hold")
+        return _failed(call, item, [catalogue.clauses[name] for name in clauses], violation)
+    if isinstance(error, NotApplicable):
+        return Judged(Outcome.NOT_APPLICABLE, redact(_first_line(error)))
+    if isinstance(error, (EnvironmentUnfit, pytest.skip.Exception)):
+        return Judged(Outcome.COULD_NOT_RUN, redact(_first_line(error)), text=redact(str(error)))
+    if isinstance(error, pytest.fail.Exception) and "Timeout" in str(error):
+        return Judged(Outcome.COULD_NOT_RUN, "the test did not end in time: " + _first_line(error), text=_trace(call, item))
+    summary = f"harness error in {call.when}: {type(error).__name__}: {_first_line(error)}"
+    return Judged(Outcome.FAIL, redact(summary), text=_trace(call, item), harness_error=True)
+
+
+def worst(phases: Sequence[Judged]) -> Judged:
+    """Merge the phases of a test: harness error > fail > could-not-run > not-applicable > pass."""
+    ranked = sorted(phases, key=lambda judged: (not judged.harness_error, _ORDER.index(judged.outcome)))
+    return ranked[0] if ranked else Judged()
+
+
+def rewrite(report: Any, judged: Judged) -> None:
+    """Show pytest what we judged: our text for a fail, a skip with its reason for the rest."""
+    if judged.harness_error:
+        return
+    if judged.outcome is Outcome.FAIL:
+        report.outcome = "failed"
+        report.longrepr = judged.text
+        return
+    report.outcome = "skipped"
+    path, line, _ = report.location
+    report.longrepr = (str(path), (line or 0) + 1, f"{judged.outcome.value}: {judged.summary}")
+
+
+def crashed(report: Any) -> Result:
+    """The result of a test whose xdist worker died: ours to explain, so a harness error."""
+    summary = "the test process died in this test"
+    return Result(report.nodeid, (), Outcome.FAIL, summary=summary, text=str(report.longrepr), harness_error=True)
+
+
+def result_of(data: Mapping[str, Any]) -> Result:
+    """A result as attached to a report by a worker."""
+    return result_from_json(data)
+
+
+def repeat_command(test: str, config: pytest.Config) -> str:
+    """The command that repeats just this test with the same subject and seed."""
+    options = config.option
+    chosen = []
+    for name in ("csi_endpoint", "csi_controller_endpoint", "cri_endpoint", "cni_conf", "cni_bin", "device_plugin_dir",
+                 "provider", "kubeconfig", "kube_context", "mutant"):  # fmt: skip
+        if value := getattr(options, name, None):
+            chosen += [f"--{name.replace('_', '-')}", str(value)]
+    return shlex.join(["python", "-m", "pytest", test, "--seed", str(getattr(options, "seed", 0)), *chosen])
+
+
+def evidence_in(folders: Sequence[str], run_dir: Path) -> tuple[Evidence, ...]:
+    """List the files that a test kept, with secrets removed from texts and a digest each."""
+    found = []
+    for folder in folders:
+        for path in sorted(Path(folder).rglob("*")):
+            if not path.is_file():
+                continue
+            content = path.read_bytes()
+            cleaned = redact(content.decode(errors="surrogateescape")).encode(errors="surrogateescape")
+            if cleaned != content:
+                path.write_bytes(cleaned)
+            digest = hashlib.sha256(cleaned).hexdigest()
+            found.append(Evidence(path.name, str(path.relative_to(run_dir)), digest))
+    return tuple(found)
+
+
+def _failed(call: Any, item: pytest.Item, clauses: Sequence[Clause], error: ClauseViolation) -> Judged:
+    expected, actual = _shown(error.expected), _shown(error.actual)
+    question = error.question or next((clause.ask for clause in clauses if clause.ask), "")
+    lines = [error.summary, ""]
+    for clause in clauses:
+        lines += [f"clause    {clause.id} ({clause.level.value})", f"          {clause.obligation}"]
+        lines += [f"source    {clause.source} section {clause.section}" if clause.source else f"source    {clause.section}"]
+    if expected:
+        lines.append(f"expected  {expected}")
+    if actual:
+        lines.append(f"actual    {actual}")
+    if question:
+        lines.append(f"question  {question}")
+    lines += [f"repeat    {repeat_command(item.nodeid, item.config)}", "", _trace(call, item)]
+    return Judged(
+        Outcome.FAIL,
+        redact(error.summary),
+        redact(expected),
+        redact(actual),
+        question,
+        redact("\n".join(lines))[:_LONGEST],
+        clauses=tuple(clause.id for clause in clauses),
+    )
+
+
+def _trace(call: Any, item: pytest.Item) -> str:
+    shown = item.repr_failure(call.excinfo)
+    return redact(str(shown))[-_LONGEST:]
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= 2000 else text[:2000] + f"... ({len(text)} characters)"
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__

@@ -1,0 +1,252 @@
+"""The recorder, a pytest plugin: writes record.jsonl while the suites run, line by line, so a killed run is readable.
+
+Outcomes are decided here and nowhere else (see `judge`). Under pytest-xdist the controller writes, with what the
+workers attached to their reports. A record is written when product suites are selected (suites/csi, cni, cri,
+gpu) or --run-dir is given; selftests leave none.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reports import catalogue, failure
+from reports.model import Outcome, Result, to_json
+from reports.summary import write_summary
+
+RESULT = pytest.StashKey[dict[str, Any]]()
+
+
+class Hooks:
+    """What other plugins may tell the recorder."""
+
+    @pytest.hookspec
+    def pytest_seatrial_header(self, config: pytest.Config) -> dict[str, Any]:
+        """Facts for the first line of the record: seed, subjects, environment; and `parts`, one line each."""
+        raise NotImplementedError
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    pluginmanager.add_hookspecs(Hooks)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("seatrial record", "Seatrial: what is written down")
+    group.addoption("--run-dir", metavar="DIR", help="where record.jsonl and evidence go (default: runs/pytest-<time>)")
+    group.addoption("--stage", default="", metavar="NAME", help="the pipeline stage this run belongs to")
+    group.addoption("--clause", action="append", default=[], metavar="ID", help="run only the tests of this clause (repeatable)")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "clause(*ids): the clauses of the catalogue that this test judges")
+    options = config.option
+    if hasattr(config, "workerinput"):
+        options.run_dir = config.workerinput["seatrial_run_dir"]
+    elif options.run_dir:
+        options.run_dir = str(Path(options.run_dir).resolve())
+    elif _selects_product_suites(config) and not options.collectonly:
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        options.run_dir = str((config.rootpath / "runs" / f"pytest-{stamp}-{os.getpid()}").resolve())
+    if not options.run_dir:
+        return
+    Path(options.run_dir).mkdir(parents=True, exist_ok=True)
+    if hasattr(options, "allure_report_dir") and not options.allure_report_dir:
+        options.allure_report_dir = str(Path(options.run_dir) / "allure-results")
+    config.pluginmanager.register(Recorder(config, Path(options.run_dir)), "seatrial-recorder")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """xdist: the workers keep evidence in the controller's run folder."""
+    node.workerinput["seatrial_run_dir"] = node.config.option.run_dir
+
+
+def _selects_product_suites(config: pytest.Config) -> bool:
+    root = config.rootpath / "suites"
+    folders = [root / suite for suite in catalogue.SUITES]
+    chosen = [Path(config.invocation_params.dir, str(arg).partition("::")[0]).resolve() for arg in config.args]
+    return any(path == folder or folder in path.parents or path in folder.parents for path in chosen for folder in folders)
+
+
+def suite_of(item: pytest.Item) -> str:
+    """The product suite that a test belongs to, "" for selftests and foreign tests."""
+    parts = item.path.relative_to(item.config.rootpath).parts if item.path.is_relative_to(item.config.rootpath) else ()
+    return parts[1] if len(parts) > 2 and parts[0] == "suites" and parts[1] in catalogue.SUITES else ""
+
+
+def clauses_of(item: pytest.Item) -> tuple[str, ...]:
+    """The clause ids of a test, in the order in which its marks name them."""
+    found = [name for mark in item.iter_markers("clause") for name in mark.args]
+    return tuple(dict.fromkeys(found))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    known = catalogue.load().clauses
+    faults = [fault for item in items if suite_of(item) for fault in _faults_of(item, known)]
+    if faults:
+        raise pytest.UsageError("tests and clause catalogue disagree:\n  " + "\n  ".join(sorted(set(faults))))
+    wanted = set(config.option.clause)
+    unknown = wanted - set(known)
+    if unknown:
+        raise pytest.UsageError(f"--clause {', '.join(sorted(unknown))}: not in the catalogue (suites/*/clauses.toml)")
+    if wanted:
+        dropped = [item for item in items if not wanted & set(clauses_of(item))]
+        items[:] = [item for item in items if wanted & set(clauses_of(item))]
+        config.hook.pytest_deselected(items=dropped)
+
+
+def _faults_of(item: pytest.Item, known: Any) -> Iterable[str]:
+    ids = clauses_of(item)
+    name = item.nodeid.partition("[")[0]
+    if not ids:
+        yield f"{name}: no clause (mark it @pytest.mark.clause(...))"
+    for clause_id in ids:
+        if clause_id not in known:
+            yield f"{name}: unknown clause {clause_id!r}"
+            continue
+        clause = known[clause_id]
+        if clause.uncovered:
+            yield f"{name}: {clause_id!r} is listed as uncovered; remove that reason"
+        if (clause.layer == "cluster") != (item.get_closest_marker("cluster") is not None):
+            yield f"{name}: {clause_id!r} is of layer {clause.layer}, the test's cluster mark says otherwise"
+
+
+class Recorder:
+    """Turns reports into results and writes the record. One per process; only the controller writes results."""
+
+    def __init__(self, config: pytest.Config, run_dir: Path) -> None:
+        self.config = config
+        self.run_dir = run_dir
+        self.is_worker = hasattr(config, "workerinput")
+        self.writes_plan = not self.is_worker or config.workerinput["workerid"] == "gw0"
+        self.results: list[Result] = []
+        self.deselected: dict[str, list[str]] = {}
+        if not self.is_worker:
+            self._write_header()
+
+    def _write(self, line: dict[str, Any]) -> None:
+        # One write call on an append-only descriptor: lines of two processes never mix, none is half-written.
+        data = (json.dumps(line, ensure_ascii=False, default=str) + "\n").encode()
+        descriptor = os.open(self.run_dir / "record.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            os.write(descriptor, data)
+        finally:
+            os.close(descriptor)
+
+    def _write_header(self) -> None:
+        header: dict[str, Any] = {
+            "kind": "run",
+            "run": self.run_dir.name,
+            "stage": self.config.option.stage,
+            "started": now(),
+            "catalogue": catalogue.load().digest,
+            "command": ["pytest", *(str(arg) for arg in self.config.invocation_params.args)],
+            "seatrial": revision(),
+        }
+        parts: list[dict[str, Any]] = []
+        for facts in self.config.hook.pytest_seatrial_header(config=self.config):
+            parts += facts.pop("parts", [])
+            header.update(facts)
+        self._write(header)
+        for part in parts:
+            self._write({"kind": "part", **part})
+
+    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+        self.deselected.update({item.nodeid: list(clauses_of(item)) for item in items if suite_of(item)})
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        # Under xdist the controller collects nothing; its first worker writes the plan.
+        if not self.writes_plan or (not session.items and not self.deselected):
+            return
+        tests = {item.nodeid: list(clauses_of(item)) for item in session.items if suite_of(item)}
+        suites = sorted({suite_of(item) for item in session.items} - {""})
+        self._write({"kind": "planned", "suites": suites, "tests": tests, "deselected": self.deselected})
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, Any, None]:
+        outcome = yield
+        if not suite_of(item):
+            return
+        report = outcome.get_result()
+        state = item.stash.setdefault(RESULT, {"started": call.start, "phases": []})
+        if call.excinfo is not None:
+            state["phases"].append(failure.judge(call, item, catalogue.load(), clauses_of(item)))
+            failure.rewrite(report, state["phases"][-1])
+        if report.when == "teardown":
+            report.seatrial = self._result(item, state, call.stop)
+
+    def _result(self, item: pytest.Item, state: dict[str, Any], stop: float) -> dict[str, Any]:
+        judged = failure.worst(state["phases"])
+        folders = [value for key, value in item.user_properties if key == "seatrial_evidence"]
+        result = Result(
+            test=item.nodeid,
+            clauses=judged.clauses or clauses_of(item),
+            outcome=judged.outcome,
+            duration=round(stop - state["started"], 4),
+            started=datetime.datetime.fromtimestamp(state["started"], datetime.UTC).isoformat(timespec="milliseconds"),
+            summary=judged.summary,
+            expected=judged.expected,
+            actual=judged.actual,
+            question=judged.question,
+            text=judged.text,
+            repeat=failure.repeat_command(item.nodeid, self.config) if judged.outcome is Outcome.FAIL else "",
+            harness_error=judged.harness_error,
+            evidence=failure.evidence_in(folders, self.run_dir),
+        )
+        answer: dict[str, Any] = to_json(result)
+        return answer
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if self.is_worker:
+            return
+        data = getattr(report, "seatrial", None)
+        if data is None and report.when == "???":  # xdist: the worker died in this test
+            data = to_json(failure.crashed(report))
+        if data is None:
+            return
+        data["worker"] = getattr(getattr(report, "node", None), "gateway", None) and report.node.gateway.id or ""
+        result = failure.result_of(data)
+        self.results.append(result)
+        self._write({"kind": "result", **to_json(result)})
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if self.is_worker:
+            return
+        counts = {outcome.value: sum(result.outcome is outcome for result in self.results) for outcome in Outcome}
+        self._write({"kind": "end", "finished": now(), "exit": int(exitstatus), "counts": counts})
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if not self.is_worker:
+            write_summary(terminalreporter, self.results, catalogue.load(), self.run_dir / "record.jsonl")
+
+
+def now() -> str:
+    """The present as RFC 3339 in UTC, to the second."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def revision() -> str:
+    """The checkout's commit, with + when its files differ from it; "unknown" outside a git checkout."""
+    root = Path(__file__).resolve().parents[1]
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty=+", "--abbrev=12"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        print(f"seatrial: git: {error}", file=sys.stderr)
+        return "unknown"
+    return done.stdout.strip() or "unknown"
