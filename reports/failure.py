@@ -61,7 +61,9 @@ def judge(call: Any, item: pytest.Item, catalogue: Catalogue, clauses: tuple[str
     if isinstance(error, (EnvironmentUnfit, pytest.skip.Exception)):
         return Judged(Outcome.COULD_NOT_RUN, redact(_first_line(error)), text=redact(str(error)))
     if isinstance(error, pytest.fail.Exception) and "Timeout" in str(error):
-        return Judged(Outcome.COULD_NOT_RUN, "the test did not end in time: " + _first_line(error), text=_trace(call, item))
+        return Judged(
+            Outcome.COULD_NOT_RUN, "the test did not end in time: " + _first_line(error), text=_trace(call, item)
+        )
     summary = f"harness error in {call.when}: {type(error).__name__}: {_first_line(error)}"
     return Judged(Outcome.FAIL, redact(summary), text=_trace(call, item), harness_error=True)
 
@@ -129,7 +131,9 @@ def _failed(call: Any, item: pytest.Item, clauses: Sequence[Clause], error: Clau
     lines = [error.summary, ""]
     for clause in clauses:
         lines += [f"clause    {clause.id} ({clause.level.value})", f"          {clause.obligation}"]
-        lines += [f"source    {clause.source} section {clause.section}" if clause.source else f"source    {clause.section}"]
+        lines += [
+            f"source    {clause.source} section {clause.section}" if clause.source else f"source    {clause.section}"
+        ]
     if expected:
         lines.append(f"expected  {expected}")
     if actual:

@@ -43,7 +43,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("seatrial record", "Seatrial: what is written down")
     group.addoption("--run-dir", metavar="DIR", help="where record.jsonl and evidence go (default: runs/pytest-<time>)")
     group.addoption("--stage", default="", metavar="NAME", help="the pipeline stage this run belongs to")
-    group.addoption("--clause", action="append", default=[], metavar="ID", help="run only the tests of this clause (repeatable)")
+    group.addoption(
+        "--clause", action="append", default=[], metavar="ID", help="run only the tests of this clause (repeatable)"
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -75,7 +77,9 @@ def _selects_product_suites(config: pytest.Config) -> bool:
     root = config.rootpath / "suites"
     folders = [root / suite for suite in catalogue.SUITES]
     chosen = [Path(config.invocation_params.dir, str(arg).partition("::")[0]).resolve() for arg in config.args]
-    return any(path == folder or folder in path.parents or path in folder.parents for path in chosen for folder in folders)
+    return any(
+        path == folder or folder in path.parents or path in folder.parents for path in chosen for folder in folders
+    )
 
 
 def suite_of(item: pytest.Item) -> str:
@@ -92,18 +96,27 @@ def clauses_of(item: pytest.Item) -> tuple[str, ...]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    known = catalogue.load().clauses
+    known = catalogue.load(config.rootpath / "suites").clauses
     faults = [fault for item in items if suite_of(item) for fault in _faults_of(item, known)]
     if faults:
-        raise pytest.UsageError("tests and clause catalogue disagree:\n  " + "\n  ".join(sorted(set(faults))))
+        _refuse(config, items, "tests and clause catalogue disagree:\n  " + "\n  ".join(sorted(set(faults))))
     wanted = set(config.option.clause)
     unknown = wanted - set(known)
     if unknown:
-        raise pytest.UsageError(f"--clause {', '.join(sorted(unknown))}: not in the catalogue (suites/*/clauses.toml)")
+        _refuse(config, items, f"--clause {', '.join(sorted(unknown))}: not in the catalogue (suites/*/clauses.toml)")
     if wanted:
         dropped = [item for item in items if not wanted & set(clauses_of(item))]
         items[:] = [item for item in items if wanted & set(clauses_of(item))]
         config.hook.pytest_deselected(items=dropped)
+
+
+def _refuse(config: Any, items: list[pytest.Item], reason: str) -> None:
+    if not hasattr(config, "workerinput"):
+        raise pytest.UsageError(reason)
+    # A worker's error text would be lost: it collects nothing, and its controller says why.
+    output: dict[str, str] = config.workeroutput
+    output["seatrial_refusal"] = reason
+    items.clear()
 
 
 def _faults_of(item: pytest.Item, known: Any) -> Iterable[str]:
@@ -125,12 +138,14 @@ def _faults_of(item: pytest.Item, known: Any) -> Iterable[str]:
 class Recorder:
     """Turns reports into results and writes the record. One per process; only the controller writes results."""
 
-    def __init__(self, config: pytest.Config, run_dir: Path) -> None:
-        self.config = config
+    def __init__(self, config: Any, run_dir: Path) -> None:
+        self.config = config  # pytest.Config, to which xdist adds workerinput
         self.run_dir = run_dir
+        self.catalogue = catalogue.load(config.rootpath / "suites")
         self.is_worker = hasattr(config, "workerinput")
         self.writes_plan = not self.is_worker or config.workerinput["workerid"] == "gw0"
         self.results: list[Result] = []
+        self.refusals: list[str] = []
         self.deselected: dict[str, list[str]] = {}
         if not self.is_worker:
             self._write_header()
@@ -150,7 +165,7 @@ class Recorder:
             "run": self.run_dir.name,
             "stage": self.config.option.stage,
             "started": now(),
-            "catalogue": catalogue.load().digest,
+            "catalogue": self.catalogue.digest,
             "command": ["pytest", *(str(arg) for arg in self.config.invocation_params.args)],
             "seatrial": revision(),
         }
@@ -175,23 +190,21 @@ class Recorder:
         self._write({"kind": "planned", "suites": suites, "tests": tests, "deselected": self.deselected})
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_runtest_makereport(
-        self, item: pytest.Item, call: pytest.CallInfo[None]
-    ) -> Generator[None, Any, None]:
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
         outcome = yield
         if not suite_of(item):
             return
         report = outcome.get_result()
         state = item.stash.setdefault(RESULT, {"started": call.start, "phases": []})
         if call.excinfo is not None:
-            state["phases"].append(failure.judge(call, item, catalogue.load(), clauses_of(item)))
+            state["phases"].append(failure.judge(call, item, self.catalogue, clauses_of(item)))
             failure.rewrite(report, state["phases"][-1])
         if report.when == "teardown":
             report.seatrial = self._result(item, state, call.stop)
 
     def _result(self, item: pytest.Item, state: dict[str, Any], stop: float) -> dict[str, Any]:
         judged = failure.worst(state["phases"])
-        folders = [value for key, value in item.user_properties if key == "seatrial_evidence"]
+        folders = [str(value) for key, value in item.user_properties if key == "seatrial_evidence"]
         result = Result(
             test=item.nodeid,
             clauses=judged.clauses or clauses_of(item),
@@ -218,21 +231,31 @@ class Recorder:
             data = to_json(failure.crashed(report))
         if data is None:
             return
-        data["worker"] = getattr(getattr(report, "node", None), "gateway", None) and report.node.gateway.id or ""
+        data["worker"] = (getattr(getattr(report, "node", None), "gateway", None) and report.node.gateway.id) or ""
         result = failure.result_of(data)
         self.results.append(result)
         self._write({"kind": "result", **to_json(result)})
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        reason = getattr(node, "workeroutput", {}).get("seatrial_refusal")
+        if reason and reason not in self.refusals:
+            self.refusals.append(reason)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if self.is_worker:
             return
+        if self.refusals:
+            exitstatus = session.exitstatus = pytest.ExitCode.USAGE_ERROR
         counts = {outcome.value: sum(result.outcome is outcome for result in self.results) for outcome in Outcome}
         self._write({"kind": "end", "finished": now(), "exit": int(exitstatus), "counts": counts})
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        if not self.is_worker:
-            write_summary(terminalreporter, self.results, catalogue.load(), self.run_dir / "record.jsonl")
+        for reason in self.refusals:
+            terminalreporter.write_line(f"ERROR: {reason}", red=True)
+        if not self.is_worker and not self.refusals:
+            write_summary(terminalreporter, self.results, self.catalogue, self.run_dir / "record.jsonl")
 
 
 def now() -> str:

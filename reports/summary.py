@@ -19,7 +19,9 @@ def write_summary(terminal: Any, results: Sequence[Result], catalogue: Catalogue
         terminal.write_line(f"seatrial: no test of a product suite ran (record: {record})")
         return
     terminal.write_sep("=", "seatrial")
-    terminal.write_line(f"{'suite':8}{'tests':>7}" + "".join(f"{outcome.value:>16}" for outcome in _COLUMNS) + f"{'clauses':>10}")
+    terminal.write_line(
+        f"{'suite':8}{'tests':>7}" + "".join(f"{outcome.value:>16}" for outcome in _COLUMNS) + f"{'clauses':>10}"
+    )
     for suite in SUITES:
         mine = [result for result in results if result.test.startswith(f"suites/{suite}/")]
         if mine:

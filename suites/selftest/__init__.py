@@ -1,0 +1,1 @@
+"""The suite whose subject is Seatrial itself."""

@@ -1,0 +1,1 @@
+"""Selftests of the recorder, the catalogue, leases and the house rules."""
