@@ -1,0 +1,148 @@
+"""Whether records and parts can be trusted to speak of this candidate. Pure."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Sequence
+
+from pipelines.candidate import Candidate, identities
+from pipelines.findings import Finding
+from pipelines.pipeline import Stage
+from pipelines.policy import Policy
+from reports.catalogue import Catalogue
+from reports.model import Outcome, Part, Verdict
+from reports.record import Record, RecordError
+from reports.run_folder import moment
+
+_SELECTING = ("-k", "--clause", "--deselect", "--lf", "--last-failed", "--ff", "--mutant")
+
+
+def parts_findings(stage: Stage, candidate: Candidate, parts: Sequence[Part]) -> Iterable[Finding]:
+    """Every part must be what the candidate declares, and every needed component must be there."""
+    for part in parts:
+        yield from _identity(candidate, part)
+    there = {part.component for part in parts}
+    for name in stage.needs:
+        if name not in there:
+            text = f"The component {name} was not provided, so this stage did not judge the whole candidate."
+            yield Finding.of(Verdict.INCONCLUSIVE, text, "See the log of the run for why; python -m pipelines doctor.")
+
+
+def _identity(candidate: Candidate, part: Part) -> Iterable[Finding]:
+    component = candidate.component(part.component)
+    if component is None:
+        return
+    remedy = "Something on the way replaced it. Run python -m pipelines clean --cache and run again."
+    if part.version != component.version:
+        text = f"{part.component} is {part.version}, but the candidate declares {component.version}."
+        yield Finding.of(Verdict.INVALID, text, remedy)
+    declared = [known for source in component.sources if (known := identities(source))]
+    open_ended = len(declared) < len(component.sources)
+    if declared and not open_ended and not set(part.identity.split()) <= frozenset().union(*declared):
+        text = f"{part.component} is not the declared one: its identity is {part.identity or 'not known'}."
+        yield Finding.of(Verdict.INVALID, text, remedy)
+    elif declared and not part.identity and open_ended:
+        text = f"{part.component} came from a source without a declared digest ({part.source})."
+        yield Finding.of(Verdict.PASS, text, "Give that source a digest in the candidate file.")
+
+
+def record_findings(
+    stage: Stage,
+    candidate: Candidate,
+    catalogue: Catalogue,
+    records: Sequence[Record | RecordError],
+    parts: Sequence[Part],
+    policy: Policy,
+    now: datetime.datetime,
+) -> Iterable[Finding]:
+    """Everything about the records that asks for more than PASS, whatever their results say."""
+    again = f"Run the stage again: python -m pipelines run --stage {stage.name}"
+    if not records:
+        yield Finding.of(Verdict.INCONCLUSIVE, "There is no record: no test of this stage ran.", again)
+    for record in records:
+        if isinstance(record, RecordError):
+            yield Finding.of(Verdict.INVALID, f"A record cannot be read: {record}", again)
+            continue
+        if record.run.stage and record.run.stage != stage.name:
+            text = f"The record is of the stage {record.run.stage}, not of {stage.name}."
+            yield Finding.of(Verdict.INVALID, text, again)
+        named = str(record.run.environment.get("candidate", "") or candidate.digest)
+        if named != candidate.digest:
+            text = f"The record is of another candidate ({named[:12]}, not {candidate.digest[:12]})."
+            yield Finding.of(Verdict.INVALID, text, again)
+        yield from _same_parts(stage, candidate, record, parts, again)
+        yield from _harness(record)
+        yield from _ending(record, again)
+        yield from _age(record, catalogue, policy, now, again)
+
+
+def _same_parts(
+    stage: Stage, candidate: Candidate, record: Record, parts: Sequence[Part], again: str
+) -> Iterable[Finding]:
+    """The parts that the tests saw are the parts that were provided, file by file."""
+    provided = {part.component: part for part in parts}
+    for part in record.parts:
+        yield from _identity(candidate, part)
+        known = provided.get(part.component)
+        if known is None:
+            continue
+        for name, digest in part.sha256.items():
+            if known.sha256.get(name, digest) != digest:
+                text = f"The tests used another {part.component}/{name} than the one provided ({digest[:12]})."
+                yield Finding.of(Verdict.INVALID, text, again)
+    seen = {part.component for part in record.parts}
+    for name in stage.needs:
+        if name in provided and name not in seen and record.results:
+            text = f"The record does not say which {name} was tested, so it may be of another candidate."
+            yield Finding.of(Verdict.INVALID, text, again)
+
+
+def _harness(record: Record) -> Iterable[Finding]:
+    for result in record.results:
+        if result.harness_error:
+            text = f"The test itself broke, so it says nothing of the component: {result.test}: {result.summary}"
+            yield Finding.of(Verdict.INVALID, text, "This is a fault of Seatrial or of its use; please report it.")
+
+
+def _ending(record: Record, again: str) -> Iterable[Finding]:
+    if any(_selects(argument) for argument in record.run.command):
+        text = "The record is of a hand-picked selection of tests, not of the whole stage."
+        yield Finding.of(Verdict.INCONCLUSIVE, text, again)
+    if record.planned is None or not record.planned.tests:
+        yield Finding.of(Verdict.INCONCLUSIVE, "The record plans no test at all.", again)
+    if record.end is None:
+        text = "The run was killed before its end; what it had not reached is not known."
+        yield Finding.of(Verdict.INCONCLUSIVE, text, again)
+        return
+    if record.end.exit in (3, 4):
+        text = f"pytest could not do its work (exit status {record.end.exit}); the log of the stage says why."
+        yield Finding.of(Verdict.INVALID, text, "This is a fault of Seatrial or of its use; please report it.")
+    elif record.end.exit == 2:
+        yield Finding.of(Verdict.INCONCLUSIVE, "The run was stopped before its end.", again)
+    counted = {outcome.value: sum(result.outcome is outcome for result in record.results) for outcome in Outcome}
+    if record.end.counts and counted != {outcome.value: record.end.counts.get(outcome.value, 0) for outcome in Outcome}:
+        text = "The record holds other results than it counted at its end: lines were lost or changed."
+        yield Finding.of(Verdict.INVALID, text, again)
+
+
+def _selects(argument: str) -> bool:
+    return argument.partition("=")[0] in _SELECTING or "::" in argument
+
+
+def _age(
+    record: Record, catalogue: Catalogue, policy: Policy, now: datetime.datetime, again: str
+) -> Iterable[Finding]:
+    if record.run.catalogue and record.run.catalogue != catalogue.digest:
+        text = "The clauses have changed since this record was written, so it answers older questions."
+        yield Finding.of(Verdict.INCONCLUSIVE, text, again)
+    try:
+        age = (now - moment(record.run.started)).total_seconds()
+    except ValueError:
+        yield Finding.of(Verdict.INVALID, f"The record does not say when it was made ({record.run.started!r}).", again)
+        return
+    if age > policy.max_age:
+        text = f"The record is stale: it is {age / 3600:.0f} hours old, the policy allows {policy.max_age / 3600:.0f}."
+        yield Finding.of(Verdict.INCONCLUSIVE, text, again)
+    elif age < -300:
+        text = f"The record claims to be made in the future ({record.run.started})."
+        yield Finding.of(Verdict.INVALID, text, "Set this machine's clock right and run the stage again.")

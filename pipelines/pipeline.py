@@ -1,0 +1,139 @@
+"""A pipeline: its stages in order, read from one TOML file that a user can read and edit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipelines.candidate import COMPONENTS, Candidate
+from pipelines.configuration import Misconfigured, Table, nearest, read
+from reports.catalogue import SUITES
+from reports.model import Layer
+
+PROFILES = ("quick", "full")
+DEFAULT = Path(__file__).with_name("stages.toml")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage. kind "tests" judges by suites, kind "sign-off" by the decisions of the stages it requires.
+
+    needs: components, in the order in which they are provided. files: profile -> component -> file names, where
+    the profile needs fewer than all. policy: the policy file. time_limit in seconds, for the tests alone.
+    """
+
+    name: str
+    title: str
+    kind: str = "tests"
+    suites: tuple[str, ...] = ()
+    layer: Layer = Layer.PROTOCOL
+    needs: tuple[str, ...] = ()
+    files: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    requires: tuple[str, ...] = ()
+    policy: Path = Path()
+    workers: int = 0
+    time_limit: float = 1800.0
+    profile: str = "quick"
+
+    @property
+    def needs_cluster(self) -> bool:
+        return self.kind == "tests" and self.layer is Layer.CLUSTER
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The stages in order."""
+
+    name: str
+    description: str
+    stages: tuple[Stage, ...]
+    path: Path = DEFAULT
+
+    def until(self, last: str) -> tuple[Stage, ...]:
+        """The stages up to and including the named one; all of them for "". Misconfigured: no such stage."""
+        names = [stage.name for stage in self.stages]
+        if last and last not in names:
+            raise Misconfigured([f'{self.path}: there is no stage "{last}". {nearest(last, names)}'])
+        return self.stages[: names.index(last) + 1] if last else self.stages
+
+
+def load(path: Path = DEFAULT, profile: str = "quick") -> Pipeline:
+    """Read a pipeline file for a profile. Misconfigured: every mistake in it, with file, line and field."""
+    document = read(path)
+    root = document.root()
+    head = root.table("pipeline")
+    name, description = head.text("name", required=True), head.text("description")
+    head.finish()
+    stages: list[Stage] = []
+    for table in root.tables("stage", required=True):
+        stages.append(_stage(table, path, profile, [stage.name for stage in stages]))
+    root.finish()
+    document.require_clean()
+    return Pipeline(name, description, tuple(stages), path)
+
+
+def require_components(stages: tuple[Stage, ...], candidate: Candidate) -> None:
+    """Misconfigured: a stage needs a component that the candidate does not declare."""
+    problems = [
+        f'{candidate.path}: the stage "{stage.name}" needs the component "{name}", which this candidate does not '
+        f"declare. Add a [[component]] entry for it, or take it out of needs in the pipeline file."
+        for stage in stages
+        for name in stage.needs
+        if candidate.component(name) is None
+    ]
+    if problems:
+        raise Misconfigured(problems)
+
+
+def _stage(table: Table, path: Path, profile: str, earlier: list[str]) -> Stage:
+    name = table.text("name", required=True)
+    if name in earlier:
+        table.problem("name", f'there is already a stage "{name}". Give each its own name.')
+    if name and not name.replace("-", "").isalnum():
+        table.problem("name", f'"{name}" names a folder: use letters, digits and hyphens.')
+    kind = table.text("kind", "tests", choices=("tests", "sign-off"))
+    policy = path.parent / table.text("policy", "policy/default.toml")
+    if not policy.is_file():
+        table.problem("policy", f"there is no file {policy}. Policies are files, relative to the pipeline file.")
+    stage = Stage(
+        name=name,
+        title=table.text("title", name),
+        kind=kind,
+        suites=_names(table, "suites", SUITES, required=kind == "tests"),
+        layer=Layer(table.text("layer", "protocol", choices=tuple(Layer))),
+        needs=_names(table, "needs", tuple(COMPONENTS)),
+        files=_files(table.table("files")),
+        requires=_names(table, "requires", earlier, required=kind == "sign-off"),
+        policy=policy,
+        workers=int(table.number("workers", 0)),
+        time_limit=60 * table.number("time-limit-minutes", 30, least=0.01),
+        profile=profile,
+    )
+    table.finish()
+    return stage
+
+
+def _names(table: Table, key: str, known: tuple[str, ...] | list[str], required: bool = False) -> tuple[str, ...]:
+    names = table.texts(key, required=required)
+    for name in names:
+        if name not in known:
+            hint = nearest(name, known) if known else "No stage comes before this one."
+            table.problem(key, f'"{name}" is not known. {hint}')
+    return names
+
+
+def _files(table: Table) -> dict[str, dict[str, tuple[str, ...]]]:
+    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    for profile in PROFILES:
+        inner = table.table(profile)
+        found[profile] = {name: inner.texts(name) for name in inner.data}
+        _check_components(inner)
+    table.finish()
+    return found
+
+
+def _check_components(table: Table) -> None:
+    for name in table.data:
+        if name not in COMPONENTS:
+            table.problem(name, f"is not a component. {nearest(name, tuple(COMPONENTS))}")
