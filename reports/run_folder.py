@@ -50,6 +50,7 @@ stage without a decision makes the run INCONCLUSIVE (the run was stopped), or IN
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -71,6 +72,9 @@ from reports.model import (
 from reports.record import Record
 
 T = TypeVar("T")
+_SIGNED_FILES = (
+    "run.json", "candidate.json", "candidate.toml", "policy.toml", "waivers.toml", "parts.json", "catalogue.json"
+)  # fmt: skip
 
 
 class RunFolderError(Exception):
@@ -200,6 +204,20 @@ class RunFolder:
         for stage in self.stages:
             names.update(dict.fromkeys(stage.decision.waivers_used if stage.decision else ()))
         return tuple(known.get(name, Waiver(id=name, clause="")) for name in names)
+
+    def digests(self) -> dict[str, str]:
+        """sha256 of the files that a sign-off binds, by path from the run folder, in a fixed order."""
+        names = list(_SIGNED_FILES)
+        names += [record.path.relative_to(self.path).as_posix() for stage in self.stages for record in stage.records]
+        names += [f"decisions/{stage.name}.json" for stage in self.stages]
+        files = {name: self.path / name for name in names}
+        return {name: sha256_of(file) for name, file in files.items() if file.is_file()}
+
+
+def sha256_of(file: Path) -> str:
+    """The hex sha256 of a file's bytes."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def load(path: Path) -> RunFolder:

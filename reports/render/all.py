@@ -1,0 +1,22 @@
+"""Renders everything that a run folder can be rendered to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reports import findings
+from reports.render.ctrf import render_ctrf
+from reports.render.files import write_atomically
+from reports.render.html import page_of
+from reports.render.junit import render_junit
+
+
+def render_all(run_dir: Path) -> dict[str, Path]:
+    """Write report.html, junit.xml and ctrf.json; returns their paths by kind. The folder is read once."""
+    run_dir = Path(run_dir)
+    found = findings.of_folder(run_dir)
+    return {
+        "html": write_atomically(run_dir / "report.html", page_of(found)),
+        "junit": render_junit(found.run),
+        "ctrf": render_ctrf(found.run),
+    }
