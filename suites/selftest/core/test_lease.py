@@ -47,7 +47,9 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def maker(state: Path) -> Iterator[subprocess.Popen[str]]:
     """A process that makes one thing of every kind under its lease, then sleeps."""
     command = [sys.executable, "-c", MAKE_THINGS]
-    maker = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(Path.cwd())})
+    maker = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(Path.cwd())}
+    )
     yield maker
     maker.kill()
     maker.wait()
