@@ -1,0 +1,133 @@
+"""Writes a run folder as reports/run_folder.py reads it. Every file appears whole or not at all."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipelines.candidate import Candidate
+from pipelines.findings import Past
+from pipelines.pipeline import Pipeline, Stage
+from reports.catalogue import Catalogue
+from reports.model import Decision, Part, to_json
+from reports.run_folder import decision_from_json, moment
+
+
+def now() -> datetime.datetime:
+    """The present, aware, in UTC."""
+    return datetime.datetime.now(datetime.UTC)
+
+
+def stamp(time: datetime.datetime) -> str:
+    """RFC 3339 to the second, as every file of a run has it."""
+    return time.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def write(path: Path, content: str) -> None:
+    """Write a file so that a reader sees the old or the new one, also after a crash."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("w", encoding="utf-8") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)
+
+
+class Logbook:
+    """One run's folder. `facts` is what run.json holds."""
+
+    def __init__(self, folder: Path, facts: dict[str, Any]) -> None:
+        self.folder = folder
+        self.facts = facts
+
+    @classmethod
+    def open(
+        cls,
+        runs: Path,
+        *,
+        candidate: Candidate,
+        pipeline: Pipeline,
+        requested: Sequence[Stage],
+        catalogue: Catalogue,
+        policy: Path,
+        waivers: Path,
+        facts: dict[str, Any],
+    ) -> Logbook:
+        """Make a fresh folder runs/<date>-<time>-<random> with the inputs copied into it."""
+        started = now()
+        name = f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        folder = runs.resolve() / name
+        folder.mkdir(parents=True)
+        (folder / "log").mkdir()
+        names = {stage.name for stage in requested}
+        stages = [
+            {
+                "name": stage.name,
+                "title": stage.title,
+                "suites": list(stage.suites),
+                "requested": stage.name in names,
+            }
+            for stage in pipeline.stages
+        ]
+        first = {"id": name, "started": stamp(started), "stages": stages, "pipeline": pipeline.name}
+        book = cls(folder, {**first, **facts})
+        shutil.copyfile(candidate.path, folder / "candidate.toml")
+        shutil.copyfile(policy, folder / "policy.toml")
+        shutil.copyfile(waivers, folder / "waivers.toml")
+        shutil.copyfile(pipeline.path, folder / "stages.toml")
+        book._json("candidate.json", candidate.summary())
+        clauses = [to_json(clause) for clause in catalogue.clauses.values()]
+        book._json("catalogue.json", {"digest": catalogue.digest, "clauses": clauses})
+        book.note(catalogue=catalogue.digest)
+        return book
+
+    def note(self, **facts: Any) -> None:
+        """Add facts to run.json."""
+        self.facts.update(facts)
+        self._json("run.json", self.facts)
+
+    def time(self, label: str, seconds: float) -> None:
+        """Note how long something took."""
+        self.note(timings={**self.facts.get("timings", {}), label: round(seconds, 2)})
+
+    def stage(self, name: str, **facts: str) -> None:
+        """Add facts (started, finished) to a stage's entry."""
+        for entry in self.facts["stages"]:
+            if entry["name"] == name:
+                entry.update(facts)
+        self.note()
+
+    def parts(self, parts: Iterable[Part], stage: str = "") -> Path:
+        """Write parts.json, for the run or, with a stage, for its tests; returns its path."""
+        place = f"{stage}/parts.json" if stage else "parts.json"
+        self._json(place, to_json(tuple(parts)))
+        return self.folder / place
+
+    def decision(self, decision: Decision) -> None:
+        self._json(f"decisions/{decision.stage}.json", to_json(decision))
+
+    def _json(self, name: str, value: Any) -> None:
+        write(self.folder / name, json.dumps(value, indent=1, ensure_ascii=False, default=str) + "\n")
+
+
+def decisions(folder: Path) -> list[Past]:
+    """Every decision in a run folder, of whatever candidate; files that are not decisions are left out."""
+    try:
+        candidate = str(json.loads((folder / "candidate.json").read_text())["digest"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    found = []
+    for path in sorted((folder / "decisions").glob("*.json")):
+        try:
+            decision = decision_from_json(json.loads(path.read_text()))
+            found.append(Past(decision.stage, candidate, decision.verdict, moment(decision.decided)))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return found

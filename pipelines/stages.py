@@ -1,0 +1,176 @@
+"""What a stage stands on: its parts, checked file by file, and its cluster. The only module, beside the command
+line, that reaches into fixtures."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines import testing
+from pipelines.findings import Finding
+from pipelines.interrupts import Interrupts
+from pipelines.logbook import Logbook
+from pipelines.pipeline import Stage
+from pipelines.provisioning import Provisioning
+from pipelines.screen import Screen
+from reports.model import Component, EnvironmentUnfit, Part, Verdict
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the user chose for the cluster and the tests."""
+
+    seed: int
+    provider: str = "local"
+    kubeconfig: str = ""
+    kube_context: str = ""
+    nodes: int = 1
+    keep_cluster: bool = False
+    allow_disruptive: bool = False
+    pytest_options: tuple[str, ...] = ()
+
+
+def provide(
+    components: Sequence[Component], cache: Path | None, progress: Callable[[str], None], install: bool
+) -> Iterator[Part]:
+    """Fetch or build the components in order, each as soon as it is there."""
+    from fixtures import toolchain
+
+    yield from toolchain.provide(components, toolchain.Cache(cache), progress, install)
+
+
+def changed_files(parts: Sequence[Part]) -> list[Finding]:
+    """Files that are not any more what was provided: somebody or something wrote to them."""
+    findings = []
+    for part in parts:
+        for name, path in part.files.items():
+            declared = part.sha256.get(name)
+            if declared is not None and _sha256(Path(path)) != declared:
+                text = f"{part.component}/{name} has changed on disk since it was provided ({path})."
+                remedy = "Run python -m pipelines clean --cache and run again."
+                findings.append(Finding.of(Verdict.INVALID, text, remedy))
+    return findings
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        return f"unreadable: {error.strerror}"
+
+
+class StageRun:
+    """Runs one stage that has tests: checks its parts, makes its cluster, starts its tests, cleans up."""
+
+    def __init__(
+        self,
+        book: Logbook,
+        wishes: Wishes,
+        *,
+        screen: Screen,
+        interrupts: Interrupts,
+        environment: dict[str, str],
+    ) -> None:
+        self.book = book
+        self.wishes = wishes
+        self.screen = screen
+        self.interrupts = interrupts
+        self.environment = environment
+
+    def run(self, stage: Stage, parts: Sequence[Part], build: Provisioning) -> list[Finding]:
+        """Returns what went wrong outside the tests; their results are in the stage's record."""
+        findings = changed_files(parts)
+        if findings:
+            return findings
+        parts_file = self.book.parts(parts, stage.name)
+        meanwhile = "" if build.is_done else "; the rest still builds"
+        if not stage.needs_cluster:
+            self.screen.event(f"{stage.name}: {stage.title}{meanwhile}", "bold")
+            return self._tests(stage, parts_file, (), build)
+        self.screen.event(f"{stage.name}: {stage.title}", "bold")
+        if self.wishes.provider == "kubeconfig":
+            return self._tests(stage, parts_file, self._existing_cluster(), build)
+        try:
+            with self._cluster(stage, parts_file) as options:
+                findings += self._tests(stage, parts_file, options, build)
+        except EnvironmentUnfit as error:
+            text = f"No cluster came up: {error}"
+            remedy = f"The logs are in {self.book.folder / stage.name / 'cluster'}; python -m pipelines doctor."
+            findings.append(Finding.of(Verdict.INCONCLUSIVE, text, remedy))
+        return findings
+
+    def _tests(self, stage: Stage, parts: Path, options: tuple[str, ...], build: Provisioning) -> list[Finding]:
+        folder = self.book.folder
+        order = testing.Order(
+            stage,
+            folder / stage.name,
+            folder / "log" / f"{stage.name}.log",
+            parts,
+            self.wishes.seed,
+            (*options, *self.wishes.pytest_options),
+        )
+        build.is_in_front = False
+        begun = time.monotonic()
+        try:
+            return testing.run(
+                order,
+                screen=self.screen,
+                interrupts=self.interrupts,
+                environment=self.environment,
+                beside=None if build.is_done else build,
+            )
+        finally:
+            build.is_in_front = True
+            self.book.time(f"{stage.name} tests", time.monotonic() - begun)
+
+    def _existing_cluster(self) -> tuple[str, ...]:
+        options = ["--provider", "kubeconfig"]
+        if self.wishes.kubeconfig:
+            options += ["--kubeconfig", self.wishes.kubeconfig]
+        if self.wishes.kube_context:
+            options += ["--kube-context", self.wishes.kube_context]
+        return (*options, *(["--allow-disruptive"] if self.wishes.allow_disruptive else []))
+
+    @contextmanager
+    def _cluster(self, stage: Stage, parts_file: Path) -> Iterator[tuple[str, ...]]:
+        """A local cluster for the time of the block; its logs are evidence, whatever happens."""
+        from fixtures.clusters.local import LocalProvider
+        from fixtures.clusters.provider import ClusterSpec
+        from fixtures.plugin import read_parts
+
+        state = self.book.folder / stage.name / "cluster"
+        keep = self.wishes.keep_cluster
+        self.screen.status(f"{stage.name}: starting a cluster of {self.wishes.nodes} node(s)")
+        begun = time.monotonic()
+        spec = ClusterSpec(stage.name, read_parts(parts_file), state, nodes=self.wishes.nodes, keep=keep)
+        cluster = LocalProvider().create(spec)
+        took = time.monotonic() - begun
+        try:
+            self.book.time("cluster ready", took)
+            self.book.note(departures=list(cluster.departures()))
+            self.screen.event(f"cluster ready after {took:.1f} s ({len(cluster.nodes())} node(s))", "dim")
+            yield ("--cluster-state", str(state))
+        finally:
+            with self.interrupts.shielded():
+                self.screen.status(f"{stage.name}: collecting the cluster's logs")
+                cluster.collect_logs(state / "logs")
+                for incident in cluster.incidents():
+                    self.screen.event(f"cluster: {incident}", "INCONCLUSIVE")
+                if keep:
+                    self._tell_kept(cluster.kubeconfig)
+                else:
+                    begun = time.monotonic()
+                    for line in cluster.destroy():
+                        if line.startswith("left:"):
+                            self.screen.event(f"not removed: {line}; python -m pipelines clean tries again")
+                    self.book.time("cluster teardown", time.monotonic() - begun)
+
+    def _tell_kept(self, kubeconfig: Path) -> None:
+        self.screen.event("the cluster stays, as asked:")
+        self.screen.line(f"         use it:     export KUBECONFIG={kubeconfig}")
+        self.screen.line("         remove it:  python -m pipelines clean --kept")
