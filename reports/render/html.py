@@ -17,7 +17,7 @@ import jinja2
 from reports import findings as findings_module
 from reports.catalogue import Catalogue
 from reports.findings import STANDINGS, UNTESTED, Findings
-from reports.model import Evidence, Part
+from reports.model import Evidence, Level, Part
 from reports.render import words
 from reports.render.files import write_atomically
 from reports.run_folder import RunFolder, Stage
@@ -78,6 +78,7 @@ def page_of(found: Findings) -> str:
         headline=headline(found),
         stages=[_stage_view(found, stage) for stage in found.run.stages],
         suites=[_suite_view(found, suite) for suite in found.suites],
+        levels=[_level_view(found, level) for level in Level],
         tested=_tested_view(found),
         untested=_untested_view(found),
         failures=_failure_views(found),
@@ -144,6 +145,13 @@ def _suite_view(found: Findings, suite: str) -> dict[str, Any]:
         "bar": _bar(counts, len(rows)),
         "open": any(row.standing in ("fail", "missing") for row in rows),
     }
+
+
+def _level_view(found: Findings, level: Level) -> dict[str, Any]:
+    rows = [row for row in found.rows if row.clause.level is level]
+    counts = {standing: sum(1 for row in rows if row.standing == standing) for standing in STANDINGS}
+    unjudged = sum(value for key, value in counts.items() if key not in JUDGED)
+    return {"name": level.value, "counts": counts, "unjudged": unjudged, "duration": sum(row.duration for row in rows)}
 
 
 def _bar(counts: dict[str, int], total: int) -> list[tuple[str, float, float]]:
