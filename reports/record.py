@@ -47,11 +47,13 @@ class RunHeader:
 class Planned:
     """The `planned` line: every test that was to run, with its clauses, and what was left out.
 
-    clauses: all catalogue ids in the scope of the run, covered or not. deselected: number of tests.
+    clauses: all catalogue ids in the scope of the run, covered or not. deselected: number of tests left out;
+    left_out: those tests with their clauses, where the record names them.
     """
 
     tests: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     deselected: int = 0
+    left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     clauses: tuple[str, ...] = ()
 
 
@@ -217,7 +219,11 @@ def _header(line: Mapping[str, Any]) -> RunHeader:
 def _planned(line: Mapping[str, Any]) -> Planned:
     tests = {str(test): tuple(str(item) for item in ids) for test, ids in dict(line["tests"]).items()}
     clauses = tuple(str(item) for item in line.get("clauses") or ())
-    return Planned(tests=tests, deselected=int(line.get("deselected") or 0), clauses=clauses)
+    deselected = line.get("deselected") or {}
+    if isinstance(deselected, int):
+        return Planned(tests=tests, deselected=deselected, clauses=clauses)
+    left_out = {str(test): tuple(str(item) for item in ids) for test, ids in dict(deselected).items()}
+    return Planned(tests=tests, deselected=len(left_out), left_out=left_out, clauses=clauses)
 
 
 def _end(line: Mapping[str, Any]) -> End:
