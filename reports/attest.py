@@ -1,0 +1,176 @@
+"""The sign-off: what a run found out, bound to digests and signed.
+
+An in-toto Statement (v1) whose subjects are the candidate's files, with our own predicate
+(docs/signoff.schema.json), in a DSSE envelope. Made and checked without a network. Checking lives in
+reports/verification.py; `verify` is offered here too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from securesystemslib.dsse import Envelope
+
+from reports import findings
+from reports.findings import Findings
+from reports.keys import PrivateKey, development_key, generate_key, load_private_key
+from reports.model import Verdict, to_json
+from reports.render.files import write_atomically
+from reports.run_folder import RunFolder, Stage, moment, sha256_of
+from reports.verification import (
+    PAYLOAD_TYPE,
+    PREDICATE_TYPE,
+    STATEMENT_TYPE,
+    EnvelopeError,
+    Verification,
+    read_envelope,
+    verify,
+)
+
+__all__ = ["Verification", "add_signature", "generate_key", "sign", "statement_of", "verify"]
+
+SIGNOFF = "signoff.dsse.json"
+_RENDERED = ("report.html", "junit.xml", "ctrf.json")
+
+
+def sign(run_dir: Path, keys: Sequence[Path] = (), now: datetime | None = None) -> Path:
+    """Sign a finished run and write runs/<id>/signoff.dsse.json; returns its path.
+
+    keys: private key files of those who sign. Without any, this machine's development key signs and the
+    envelope says so: it then verifies as valid and untrusted. Render first: the report's digest is bound too.
+    """
+    run_dir = Path(run_dir)
+    signers = [load_private_key(key) for key in keys] or [development_key()]
+    statement = statement_of(findings.of_folder(run_dir), signers, now or datetime.now(UTC))
+    payload = json.dumps(statement, indent=1, sort_keys=True, ensure_ascii=False).encode()
+    envelope = Envelope(payload, PAYLOAD_TYPE, {})
+    for signer in signers:
+        envelope.sign(signer.signer)
+    return write_atomically(run_dir / SIGNOFF, json.dumps(envelope.to_dict(), indent=1) + "\n")
+
+
+def add_signature(envelope_path: Path, key: Path) -> Path:
+    """Add one more signature over the same payload, for M-of-N sign-offs.
+
+    EnvelopeError: not a sign-off, signed by a development key (sign again with real keys instead), or its
+    present signature does not hold.
+    """
+    present = verify(envelope_path, now=None)
+    if present.development:
+        raise EnvelopeError(f"{envelope_path}: a development sign-off cannot be made trusted by a further signature")
+    if not present.ok:
+        raise EnvelopeError(f"{envelope_path}: will not be signed: {present.problems[0]}")
+    envelope = read_envelope(envelope_path)
+    envelope.sign(load_private_key(key).signer)
+    return write_atomically(envelope_path, json.dumps(envelope.to_dict(), indent=1) + "\n")
+
+
+def statement_of(found: Findings, signers: Sequence[PrivateKey], now: datetime) -> dict[str, Any]:
+    """The statement that is signed, as JSON data."""
+    return {
+        "_type": STATEMENT_TYPE,
+        "subject": _subjects(found.run),
+        "predicateType": PREDICATE_TYPE,
+        "predicate": _predicate(found, signers, now),
+    }
+
+
+def _subjects(run: RunFolder) -> list[dict[str, Any]]:
+    """Every file of the candidate that ran, and the candidate file itself."""
+    subjects = {
+        f"{part.component}/{file}": {"sha256": digest} for part in run.parts for file, digest in part.sha256.items()
+    }
+    candidate = run.candidate.digest or sha256_of(run.path / "candidate.json")
+    subjects["candidate"] = {"sha256": candidate}
+    return [{"name": name, "digest": digest} for name, digest in sorted(subjects.items())]
+
+
+def _predicate(found: Findings, signers: Sequence[PrivateKey], now: datetime) -> dict[str, Any]:
+    run = found.run
+    files = run.digests()
+    files |= {name: sha256_of(run.path / name) for name in _RENDERED if (run.path / name).is_file()}
+    waivers = [to_json(waiver) for waiver in run.used_waivers]
+    return {
+        "candidate": {
+            "name": run.candidate.name,
+            "sha256": run.candidate.digest or files["candidate.json"],
+            "components": [
+                {"name": part.component, "version": part.version, "identity": part.identity} for part in run.parts
+            ],
+        },
+        "run": {
+            "id": run.id,
+            "started": run.started,
+            "finished": run.finished,
+            "pipeline": run.pipeline,
+            "profile": run.profile,
+            "provider": run.provider,
+            "nodes": run.nodes,
+            "seed": run.seed,
+        },
+        "verdict": run.verdict.value,
+        "reason": found.reason,
+        "stages": [_stage(run, stage, files) for stage in run.stages],
+        "counts": {"clauses": found.counts(), "results": found.outcomes()},
+        "notTested": [to_json(item) for item in found.untested],
+        "departures": list(run.departures),
+        "policy": files.get("policy.toml", ""),
+        "waivers": {"sha256": files.get("waivers.toml", ""), "used": waivers},
+        "files": files,
+        "seatrial": {"version": run.seatrial.get("version", ""), "commit": run.seatrial.get("commit", "")},
+        "catalogue": run.catalogue or found.catalogue_digest,
+        "time": _text(now),
+        "notAfter": _text(_not_after(run, now)),
+        "signers": _signers(signers),
+    }
+
+
+def _stage(run: RunFolder, stage: Stage, files: Mapping[str, str]) -> dict[str, Any]:
+    tally: dict[str, int] = {}
+    for record in stage.records:
+        for key, value in {**record.counts(), "missing": len(record.missing)}.items():
+            tally[key] = tally.get(key, 0) + value
+    return {
+        "name": stage.name,
+        "requested": stage.requested,
+        "verdict": stage.decision.verdict.value if stage.decision else "",
+        "decided": stage.decision.decided if stage.decision else "",
+        "decision": files.get(f"decisions/{stage.name}.json", ""),
+        "reasons": [to_json(reason) for reason in stage.decision.reasons] if stage.decision else [],
+        "records": {record.path.relative_to(run.path).as_posix(): record.sha256 for record in stage.records},
+        "results": tally,
+    }
+
+
+def _not_after(run: RunFolder, now: datetime) -> datetime:
+    """The end of the sign-off: its freshness, or the first expiry of a waiver that it leans on."""
+    ends = [now + timedelta(days=run.freshness_days)]
+    ends += [moment(waiver.expires) for waiver in run.used_waivers if waiver.expires]
+    return min(ends)
+
+
+def _signers(signers: Sequence[PrivateKey]) -> dict[str, Any]:
+    development = any(signer.development for signer in signers)
+    return {
+        "development": development,
+        "note": (
+            "Signed with a key that this machine made for itself: it shows that nothing was changed since, "
+            "and vouches for nobody."
+            if development
+            else ""
+        ),
+        "keys": [{"keyid": signer.public.keyid, "pem": signer.public.pem} for signer in signers],
+    }
+
+
+def _text(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def may_promote(verification: Verification) -> bool:
+    """Whether a promotion outside the local demonstration may lean on this: intact, trusted, fresh, and PASS."""
+    return verification.ok and verification.trusted and verification.verdict == Verdict.PASS.value

@@ -1,0 +1,272 @@
+"""Checks a sign-off offline and says in words what holds and what does not.
+
+Told apart: changed after signing, signed by somebody else, not signed by enough, files beside it changed,
+too old, a waiver run out, and "valid, but nobody vouches for the signer".
+"""
+
+from __future__ import annotations
+
+import binascii
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from securesystemslib.dsse import Envelope
+from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
+
+from reports import schema
+from reports.keys import KeyFileError, PublicKey, load_public_key, parse_public_key
+from reports.record import RecordError, read
+from reports.run_folder import moment, sha256_of
+
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE = "urn:seatrial:signoff:1"
+SCHEMA = Path(__file__).resolve().parents[1] / "docs" / "signoff.schema.json"
+LARGEST = 64 * 1024 * 1024  # bytes; an envelope beyond this is refused unread
+CLOCK_DIFFERENCE = timedelta(minutes=5)  # between the machine that signed and the one that checks
+
+
+class EnvelopeError(Exception):
+    """A file that is not a sign-off of ours, or one that must not be signed further."""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What a check came to.
+
+    ok: intact, signed by enough of the keys given (or, with no key given, by the key that it names itself),
+    fresh, and agreeing with the run folder if one is there. trusted: the keys were given by the caller and are
+    no development key. Whether the candidate passed is `verdict`, not `ok`: a FAIL can be signed, too.
+    """
+
+    ok: bool
+    trusted: bool
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    verdict: str = ""
+    development: bool = False
+    keyids: tuple[str, ...] = ()
+    predicate: Mapping[str, Any] | None = None
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Problems first, then what else one should know."""
+        return self.problems + self.notes
+
+
+def verify(
+    envelope_path: Path,
+    run_dir: Path | None = None,
+    keys: Sequence[Path] | None = None,
+    threshold: int = 1,
+    now: datetime | None = None,
+) -> Verification:
+    """Check a sign-off without a network; never raises for a bad sign-off.
+
+    run_dir: the run folder to compare with; by default the folder of the envelope if it is one. keys: public
+    key files (KeyFileError if one is unusable), threshold: how many different ones must have signed (M of N).
+    now: the moment to judge freshness at, default the present.
+    """
+    given = {key.keyid: key for key in map(load_public_key, keys or ())}
+    if threshold < 1:
+        raise ValueError("the threshold is at least 1")
+    try:
+        envelope = read_envelope(envelope_path)
+        statement = _statement(envelope)
+    except EnvelopeError as error:
+        return Verification(ok=False, trusted=False, problems=(str(error),))
+    predicate = statement["predicate"]
+    development = bool(predicate["signers"]["development"])
+    problems, notes = _check_signatures(envelope, predicate, given, threshold)
+    problems += _check_times(predicate, now or datetime.now(UTC))
+    folder = run_dir if run_dir is not None else envelope_path.parent
+    if run_dir is not None or (folder / "run.json").is_file():
+        problems += _check_files(folder, predicate)
+        _check_evidence(folder, predicate, problems, notes)
+        problems += _check_subjects(folder, statement)
+    else:
+        notes.append("no run folder beside the sign-off: the record and the report were not compared with it")
+    if development:
+        notes.append("signature valid, signer untrusted (development key)" if not problems else "a development key")
+    elif not given:
+        notes.append("no key was given: who signed is not checked")
+    if predicate["verdict"] != "PASS":
+        notes.append(f"the verdict that was signed is {predicate['verdict']}: {predicate['reason']}")
+    return Verification(
+        ok=not problems,
+        trusted=not problems and bool(given) and not development,
+        problems=tuple(problems),
+        notes=tuple(notes),
+        verdict=predicate["verdict"],
+        development=development,
+        keyids=tuple(envelope.signatures),
+        predicate=predicate,
+    )
+
+
+def read_envelope(path: Path) -> Any:
+    """The DSSE envelope in a file, unchecked. EnvelopeError: it is none."""
+    try:
+        if path.stat().st_size > LARGEST:
+            raise EnvelopeError(f"{path}: larger than {LARGEST >> 20} MiB, so not a sign-off")
+        data = json.loads(path.read_text(encoding="utf-8"))
+        envelope = Envelope.from_dict(data)
+    except OSError as error:
+        raise EnvelopeError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
+        raise EnvelopeError(f"{path}: not a DSSE envelope: {error}") from error
+    if envelope.payload_type != PAYLOAD_TYPE:
+        raise EnvelopeError(f"{path}: the payload type is {envelope.payload_type!r}, not {PAYLOAD_TYPE!r}")
+    return envelope
+
+
+@cache
+def predicate_schema() -> Mapping[str, Any]:
+    """The published schema of the statement."""
+    data: Mapping[str, Any] = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    return data
+
+
+def _statement(envelope: Any) -> Mapping[str, Any]:
+    try:
+        data = json.loads(envelope.payload.decode("utf-8"))
+    except (UnicodeDecodeError, ValueError) as error:
+        raise EnvelopeError(f"the payload is not JSON: {error}") from error
+    if isinstance(data, dict) and data.get("predicateType") not in (None, PREDICATE_TYPE):
+        raise EnvelopeError(f"the payload is a {data['predicateType']!r}, not a {PREDICATE_TYPE!r}")
+    found = schema.faults(data, predicate_schema())
+    if found:
+        raise EnvelopeError("the payload is not a sign-off: " + "; ".join(found[:5]))
+    statement: Mapping[str, Any] = data
+    return statement
+
+
+def _check_signatures(
+    envelope: Any, predicate: Mapping[str, Any], given: Mapping[str, PublicKey], threshold: int
+) -> tuple[list[str], list[str]]:
+    problems: list[str] = []
+    notes: list[str] = []
+    named = _named_keys(predicate, problems)
+    known = dict(given) or named
+    if not envelope.signatures:
+        return [*problems, "the envelope holds no signature"], notes
+    for keyid, signature in envelope.signatures.items():
+        key = known.get(keyid) or named.get(keyid)
+        if key is None:
+            notes.append(f"a signature by {keyid[:12]}, which is none of the keys given, was not checked")
+            continue
+        try:
+            key.key.verify_signature(signature, envelope.pae())
+        except (UnverifiedSignatureError, VerificationError, ValueError):
+            problems.append(f"the signature by {keyid[:12]} does not hold: the payload or it was changed after signing")
+    good = _accepted(envelope, known)
+    if good < threshold and not problems:
+        problems.append(_too_few(envelope, given, good, threshold))
+    return problems, notes
+
+
+def _accepted(envelope: Any, known: Mapping[str, PublicKey]) -> int:
+    """How many different keys signed, as securesystemslib counts them."""
+    count = 0
+    for key in known.values():
+        try:
+            envelope.verify([key.key], 1)
+        except VerificationError:
+            continue
+        count += 1
+    return count
+
+
+def _too_few(envelope: Any, given: Mapping[str, PublicKey], good: int, threshold: int) -> str:
+    signed = ", ".join(keyid[:12] for keyid in envelope.signatures)
+    if given and good == 0:
+        return f"signed by another key: {signed} signed, and that is none of the {len(given)} given"
+    return f"{good} of the {threshold} signatures that are needed are there (signed by {signed})"
+
+
+def _named_keys(predicate: Mapping[str, Any], problems: list[str]) -> dict[str, PublicKey]:
+    """The keys that the payload names itself: enough to see a change, never enough to trust."""
+    named = {}
+    for item in predicate["signers"]["keys"]:
+        try:
+            key = parse_public_key(item["pem"], "the sign-off's own key")
+        except KeyFileError as error:
+            problems.append(str(error))
+            continue
+        named[key.keyid] = key
+    return named
+
+
+def _check_times(predicate: Mapping[str, Any], now: datetime) -> list[str]:
+    problems = []
+    try:
+        if moment(predicate["time"]) > now + CLOCK_DIFFERENCE:
+            problems.append(f"signed at {predicate['time']}, which is still to come: a clock is wrong")
+        for waiver in predicate["waivers"]["used"]:
+            if waiver["expires"] and moment(waiver["expires"]) < now:
+                problems.append(
+                    f"waiver {waiver['id']} for {waiver['clause']} expired on {waiver['expires']}: "
+                    "what it let by blocks again"
+                )
+        if moment(predicate["notAfter"]) < now and not problems:
+            problems.append(f"the sign-off expired at {predicate['notAfter']}: run the trial again")
+    except ValueError as error:
+        problems.append(f"the sign-off holds a broken time: {error}")
+    return problems
+
+
+def _check_files(folder: Path, predicate: Mapping[str, Any]) -> list[str]:
+    signed: Mapping[str, str] = predicate["files"]
+    problems = []
+    for name, digest in signed.items():
+        file = folder / name
+        if not file.resolve().is_relative_to(folder.resolve()):
+            problems.append(f"{name} lies outside the run folder")
+        elif not file.is_file():
+            problems.append(f"{name} was signed and is not in {folder}")
+        elif sha256_of(file) != digest:
+            problems.append(f"{name} was changed after signing")
+    # A record or decision that was put in later would be shown by the report and was never signed.
+    present = [*folder.glob("*/record.jsonl"), *folder.glob("*/record-*.jsonl"), *folder.glob("decisions/*.json")]
+    later = sorted({file.relative_to(folder).as_posix() for file in present} - set(signed))
+    return problems + [f"{name} is in the run folder and was not signed" for name in later]
+
+
+def _check_evidence(folder: Path, predicate: Mapping[str, Any], problems: list[str], notes: list[str]) -> None:
+    """Evidence is bound through the digests in its record; what was cleared away since is only noted."""
+    for stage in predicate["stages"]:
+        for name, digest in stage["records"].items():
+            file = folder / name
+            if not file.is_file() or sha256_of(file) != digest:
+                continue  # told by _check_files
+            try:
+                results = read(file).results
+            except RecordError as error:
+                problems.append(str(error))
+                continue
+            items = {item.path: item.sha256 for result in results for item in result.evidence if item.sha256}
+            for path, wanted in items.items():
+                found = next((base / path for base in (file.parent, folder) if (base / path).is_file()), None)
+                if found is None:
+                    notes.append(f"evidence {path} of {name} is no longer there")
+                elif sha256_of(found) != wanted:
+                    problems.append(f"evidence {path} of {name} was changed after the run")
+
+
+def _check_subjects(folder: Path, statement: Mapping[str, Any]) -> list[str]:
+    """The subjects must be the parts: a payload that names other digests than it bound is no sign-off of them."""
+    file = folder / "parts.json"
+    if not file.is_file() or sha256_of(file) != statement["predicate"]["files"].get("parts.json"):
+        return []
+    parts = json.loads(file.read_text(encoding="utf-8"))
+    wanted = {f"{part['component']}/{name}": sum_ for part in parts for name, sum_ in part.get("sha256", {}).items()}
+    named = {item["name"]: item["digest"]["sha256"] for item in statement["subject"] if item["name"] != "candidate"}
+    if wanted == named:
+        return []
+    wrong = sorted(name for name in {*wanted, *named} if wanted.get(name) != named.get(name))
+    return [f"the subjects differ from parts.json: {', '.join(wrong[:5])}"]
