@@ -298,6 +298,7 @@ def _failures(run: RunFolder, catalogue: Catalogue) -> tuple[Failure, ...]:
 def _untested(run: RunFolder, rows: tuple[ClauseRow, ...]) -> tuple[Untested, ...]:
     found: list[Untested] = []
     stopped = run.decisive
+    told = {row.clause.id for row in rows if row.standing == "missing"}
     for stage in run.stages:
         if not stage.reached:
             reason = (
@@ -307,7 +308,9 @@ def _untested(run: RunFolder, rows: tuple[ClauseRow, ...]) -> tuple[Untested, ..
             )  # fmt: skip
             found.append(Untested("not-reached", f"Stage {stage.name}", reason, stage.name))
         for record in stage.records:
-            found += [Untested("missing", test, "", stage.name) for test in record.missing]
+            plan = record.planned.tests if record.planned else {}
+            lost = [test for test in record.missing if not told.issuperset(plan[test] or ("",))]
+            found += [Untested("missing", test, "", stage.name) for test in lost]
             deselected = record.planned.deselected if record.planned else 0
             if deselected:
                 found.append(
@@ -327,6 +330,8 @@ def _why(row: ClauseRow) -> str:
     said = [result.summary for result in row.results if result.outcome.value == row.standing and result.summary]
     if said:
         return "; ".join(dict.fromkeys(said))
+    if row.standing == "missing":
+        return row.note or "its test was planned and never reported: " + ", ".join(row.tests)
     if row.standing == "uncovered":
         return row.note or row.clause.uncovered or "no test names it"
     return row.note
