@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.candidate import Candidate
-from pipelines.findings import Past
+from pipelines.findings import Finding
 from pipelines.pipeline import Pipeline, Stage
 from reports.catalogue import Catalogue
 from reports.model import Decision, Part, to_json
-from reports.run_folder import decision_from_json, moment
 
 
 def now() -> datetime.datetime:
@@ -56,7 +55,6 @@ class Logbook:
         pipeline: Pipeline,
         requested: Sequence[Stage],
         catalogue: Catalogue,
-        policy: Path,
         waivers: Path,
         facts: dict[str, Any],
     ) -> Logbook:
@@ -79,7 +77,10 @@ class Logbook:
         first = {"id": name, "started": stamp(started), "stages": stages, "pipeline": pipeline.name}
         book = cls(folder, {**first, **facts})
         shutil.copyfile(candidate.path, folder / "candidate.toml")
-        shutil.copyfile(policy, folder / "policy.toml")
+        shutil.copyfile(requested[0].policy, folder / "policy.toml")
+        (folder / "policies").mkdir()
+        for stage in pipeline.stages:
+            shutil.copyfile(stage.policy, folder / "policies" / f"{stage.name}.toml")
         shutil.copyfile(waivers, folder / "waivers.toml")
         shutil.copyfile(pipeline.path, folder / "stages.toml")
         book._json("candidate.json", candidate.summary())
@@ -110,24 +111,14 @@ class Logbook:
         self._json(place, to_json(tuple(parts)))
         return self.folder / place
 
+    def incidents(self, stage: str, findings: Sequence[Finding]) -> None:
+        """Write what went wrong outside a stage's tests, so that its gate can be evaluated again."""
+        if findings:
+            content = [{"verdict": item.verdict.value, "reason": to_json(item.reason)} for item in findings]
+            self._json(f"{stage}/incidents.json", content)
+
     def decision(self, decision: Decision) -> None:
         self._json(f"decisions/{decision.stage}.json", to_json(decision))
 
     def _json(self, name: str, value: Any) -> None:
         write(self.folder / name, json.dumps(value, indent=1, ensure_ascii=False, default=str) + "\n")
-
-
-def decisions(folder: Path) -> list[Past]:
-    """Every decision in a run folder, of whatever candidate; files that are not decisions are left out."""
-    try:
-        candidate = str(json.loads((folder / "candidate.json").read_text())["digest"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
-    found = []
-    for path in sorted((folder / "decisions").glob("*.json")):
-        try:
-            decision = decision_from_json(json.loads(path.read_text()))
-            found.append(Past(decision.stage, candidate, decision.verdict, moment(decision.decided)))
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-    return found

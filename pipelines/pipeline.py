@@ -58,8 +58,11 @@ class Pipeline:
         return self.stages[: names.index(last) + 1] if last else self.stages
 
 
-def load(path: Path = DEFAULT, profile: str = "quick") -> Pipeline:
-    """Read a pipeline file for a profile. Misconfigured: every mistake in it, with file, line and field."""
+def load(path: Path = DEFAULT, profile: str = "quick", policies: Path | None = None) -> Pipeline:
+    """Read a pipeline file for a profile. Misconfigured: every mistake in it, with file, line and field.
+
+    policies: a folder with <stage>.toml to take instead of the policies that the file names.
+    """
     document = read(path)
     root = document.root()
     head = root.table("pipeline")
@@ -67,7 +70,7 @@ def load(path: Path = DEFAULT, profile: str = "quick") -> Pipeline:
     head.finish()
     stages: list[Stage] = []
     for table in root.tables("stage", required=True):
-        stages.append(_stage(table, path, profile, [stage.name for stage in stages]))
+        stages.append(_stage(table, path, profile, [stage.name for stage in stages], policies))
     root.finish()
     document.require_clean()
     return Pipeline(name, description, tuple(stages), path)
@@ -86,7 +89,7 @@ def require_components(stages: tuple[Stage, ...], candidate: Candidate) -> None:
         raise Misconfigured(problems)
 
 
-def _stage(table: Table, path: Path, profile: str, earlier: list[str]) -> Stage:
+def _stage(table: Table, path: Path, profile: str, earlier: list[str], policies: Path | None) -> Stage:
     name = table.text("name", required=True)
     if name in earlier:
         table.problem("name", f'there is already a stage "{name}". Give each its own name.')
@@ -94,6 +97,7 @@ def _stage(table: Table, path: Path, profile: str, earlier: list[str]) -> Stage:
         table.problem("name", f'"{name}" names a folder: use letters, digits and hyphens.')
     kind = table.text("kind", "tests", choices=("tests", "sign-off"))
     policy = path.parent / table.text("policy", "policy/default.toml")
+    policy = policy if policies is None else policies / f"{name}.toml"
     if not policy.is_file():
         table.problem("policy", f"there is no file {policy}. Policies are files, relative to the pipeline file.")
     stage = Stage(

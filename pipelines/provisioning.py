@@ -133,7 +133,7 @@ class Provisioning:
 
     def _take(self, message: Mapping[str, object]) -> None:
         if "progress" in message:
-            self.doing = str(message["progress"])
+            self.doing = " ".join(str(message["progress"]).split())
             if self.is_in_front:
                 self.screen.status(f"{len(self.parts)} of {len(self.order)} parts | {self.doing}")
         elif "error" in message:

@@ -35,12 +35,42 @@ class Wishes:
 
 
 def provide(
-    components: Sequence[Component], cache: Path | None, progress: Callable[[str], None], install: bool
+    components: Sequence[Component], tell: Callable[[str, bool], None] | None, install: bool
 ) -> Iterator[Part]:
-    """Fetch or build the components in order, each as soon as it is there."""
-    from fixtures import toolchain
+    """Fetch or build the components in order, each as soon as it is there.
 
-    yield from toolchain.provide(components, toolchain.Cache(cache), progress, install)
+    tell gets lines of news, and whether one is worth keeping; without it they go to the terminal.
+    """
+    from fixtures.toolchain import progress
+    from fixtures.toolchain.cache import Cache
+    from fixtures.toolchain.provide import provide as provided
+
+    def hear(event: progress.Event) -> None:
+        if tell is not None:
+            tell(progress.line_of(event), event.state in ("note", "done"))
+
+    yield from provided(components, Cache(), hear if tell else progress.ScreenProgress(), install)
+
+
+def cache_root() -> Path:
+    """Where everything fetched and built is kept."""
+    from fixtures.plugin import cache_root as root
+
+    return root()
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder, also where Go left read-only folders in it."""
+    from fixtures.toolchain.cache import _remove_tree as remove
+
+    remove(folder)
+
+
+def reap(*, kept: bool = False, orphans: bool = False) -> list[str]:
+    """Remove what dead runs left on this machine; one line for each thing."""
+    from fixtures import lease
+
+    return lease.reap(include_kept=kept, orphans=orphans)
 
 
 def changed_files(parts: Sequence[Part]) -> list[Finding]:
@@ -139,7 +169,7 @@ class StageRun:
     @contextmanager
     def _cluster(self, stage: Stage, parts_file: Path) -> Iterator[tuple[str, ...]]:
         """A local cluster for the time of the block; its logs are evidence, whatever happens."""
-        from fixtures.clusters.local import LocalProvider
+        from fixtures.clusters.local.provider import LocalProvider
         from fixtures.clusters.provider import ClusterSpec
         from fixtures.plugin import read_parts
 
@@ -174,3 +204,13 @@ class StageRun:
         self.screen.event("the cluster stays, as asked:")
         self.screen.line(f"         use it:     export KUBECONFIG={kubeconfig}")
         self.screen.line("         remove it:  python -m pipelines clean --kept")
+
+
+def machine_report() -> tuple[str, bool]:
+    """One screen of what this machine can and cannot do, and whether that is enough for the default pipeline."""
+    return "", True
+
+
+def machine_problems(install: bool) -> list[str]:
+    """What keeps this machine from running a pipeline, each with the command that repairs it."""
+    return []

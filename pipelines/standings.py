@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pipelines.candidate import Candidate
@@ -64,18 +64,12 @@ def by_clause(records: Iterable[Record]) -> dict[str, Tests]:
                 elif clause not in answered[test]:
                     # A test of several clauses that failed at one says nothing of the others.
                     found[clause].silent.append(test)
-        for test, unplanned in left_out(record).items():
+        for test, unplanned in record.planned.left_out.items():
             for clause in unplanned:
                 found[clause].left_out.append(test)
     for tests in found.values():
         tests.results.sort(key=lambda result: (result.test, result.outcome, result.started, result.summary))
     return found
-
-
-def left_out(record: Record) -> Mapping[str, Sequence[str]]:
-    """Tests that were collected and not selected, with their clauses."""
-    deselected: object = record.planned.deselected if record.planned else {}
-    return deselected if isinstance(deselected, Mapping) else {}
 
 
 def in_scope(stage: Stage, catalogue: Catalogue, policy: Policy) -> list[tuple[Clause, bool]]:

@@ -1,0 +1,137 @@
+"""What the command line accepts, with help for people who see it for the first time."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pipelines import pipeline, waivers
+
+CANDIDATE = Path(__file__).parent / "candidates" / "default.toml"
+
+ABOUT = """\
+Seatrial takes a candidate (the exact components of a Kubernetes release) through stages of tests and says whether
+it may go into production. Start here:
+
+  python -m pipelines doctor     can this machine do it? one screen, with the commands that repair what is missing
+  python -m pipelines run        the default candidate through the default pipeline
+  python -m pipelines clean      remove whatever a killed run left on this machine
+"""
+ENDS = """\
+exit codes: 0 PASS, 1 FAIL (a required clause does not hold), 2 INCONCLUSIVE (something required is not known),
+3 INVALID (the run or what you gave it cannot be used), 130 stopped by Ctrl-C. The tests alone, without any of this:
+pytest suites/csi --csi-endpoint unix:///path/of/your/driver.sock
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        prog="python -m pipelines",
+        description=ABOUT,
+        epilog=ENDS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _run(commands.add_parser("run", help="take a candidate through the stages", epilog=ENDS))
+    _doctor(commands.add_parser("doctor", help="say what this machine can and cannot do"))
+    _provision(commands.add_parser("provision", help="fetch and build a candidate's parts into the cache, and stop"))
+    _clean(commands.add_parser("clean", help="remove what dead runs left on this machine"))
+    _verify(commands.add_parser("verify", help="check a signed sign-off, offline"))
+    report = commands.add_parser("report", help="render the report of a run again")
+    report.add_argument("run", type=Path, metavar="RUN", help="a run folder, e.g. runs/20261123-221500-1a2b")
+    _gate(commands.add_parser("gate", help="decide again from a run's files, on any machine"))
+    _promote(commands.add_parser("promote", help="release what a sign-off stands for, by its digests"))
+    lock = commands.add_parser("lock", help="check a candidate file and print what it pins")
+    _candidate(lock)
+    return top
+
+
+def _candidate(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--candidate", type=Path, default=CANDIDATE, metavar="FILE", help="what is judged (default: the one shipped)"
+    )
+
+
+def _choice(command: argparse.ArgumentParser) -> None:
+    """Which candidate, which stages, how much of them."""
+    _candidate(command)
+    command.add_argument(
+        "--pipeline", type=Path, default=pipeline.DEFAULT, metavar="FILE", help="the stages (default: stages.toml)"
+    )
+    command.add_argument("--stage", default="", metavar="NAME", help="stop after this stage (default: the last)")
+    command.add_argument(
+        "--profile",
+        choices=pipeline.PROFILES,
+        default="quick",
+        help="quick (default): what matters most, in minutes; full: everything",
+    )
+    command.add_argument(
+        "--no-install", action="store_true", help="never install a system package; say which is missing and end"
+    )
+
+
+def _run(command: argparse.ArgumentParser) -> None:
+    _choice(command)
+    command.add_argument("--policy", type=Path, metavar="FILE", help="what gates require (default: the stages' own)")
+    command.add_argument(
+        "--waivers", type=Path, default=waivers.DEFAULT, metavar="FILE", help="who lets which failure by, until when"
+    )
+    command.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="where runs go (runs)")
+    command.add_argument("--seed", type=int, metavar="N", help="repeat a run's random choices (default: fresh)")
+    cluster = command.add_argument_group("the cluster of the staging stage")
+    cluster.add_argument(
+        "--provider",
+        choices=("local", "kubeconfig"),
+        default="local",
+        help="local (default): a fresh one on this machine; kubeconfig: one you have",
+    )
+    cluster.add_argument("--nodes", type=int, default=1, metavar="N", help="nodes of a local cluster (1)")
+    cluster.add_argument("--keep-cluster", action="store_true", help="leave it running and say how to use it")
+    cluster.add_argument("--kubeconfig", default="", metavar="FILE", help="with --provider kubeconfig")
+    cluster.add_argument("--kube-context", default="", metavar="NAME", help="the context in it")
+    cluster.add_argument("--allow-disruptive", action="store_true", help="also tests that restart parts of it")
+
+
+def _doctor(command: argparse.ArgumentParser) -> None:
+    command.description = "Exit code 0: this machine can run the default pipeline. 2: not yet; the screen says why."
+
+
+def _provision(command: argparse.ArgumentParser) -> None:
+    _choice(command)
+    command.add_argument("--json", action="store_true", help="write one JSON object a line instead of text")
+
+
+def _clean(command: argparse.ArgumentParser) -> None:
+    command.description = "Removes processes, mounts, network and cgroup objects of runs whose owner is dead."
+    command.add_argument("--kept", action="store_true", help="also clusters that were kept with --keep-cluster")
+    command.add_argument("--cache", action="store_true", help="also everything fetched and built (asks first)")
+    command.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def _verify(command: argparse.ArgumentParser) -> None:
+    command.add_argument("signoff", type=Path, metavar="FILE", help="signoff.dsse.json, or the run folder it is in")
+    command.add_argument("--key", type=Path, action="append", default=[], metavar="PEM", help="a public key you trust")
+    command.add_argument("--threshold", type=int, default=1, metavar="M", help="how many keys must have signed (1)")
+
+
+def _gate(command: argparse.ArgumentParser) -> None:
+    command.add_argument("run", type=Path, metavar="RUN", help="a run folder; it holds all inputs of its gates")
+    command.add_argument("--stage", default="", metavar="NAME", help="only this stage (default: all that have decided)")
+    command.add_argument("--policy", type=Path, metavar="FILE", help="another policy than the run's")
+    command.add_argument("--waivers", type=Path, metavar="FILE", help="other waivers than the run's")
+    command.add_argument("--now", default="", metavar="TIME", help="decide as of this time, e.g. 2026-12-01T00:00:00Z")
+    command.add_argument("--json", action="store_true", help="print the decisions as JSON")
+
+
+def _promote(command: argparse.ArgumentParser) -> None:
+    command.add_argument("run", type=Path, metavar="RUN", help="a run folder with signoff.dsse.json")
+    command.add_argument("--to", required=True, metavar="ENV", help="the environment, e.g. production-eu")
+    command.add_argument(
+        "--target",
+        default="demonstration",
+        metavar="KIND",
+        help="demonstration (default): a file deployments/<env>.json in --deployments",
+    )
+    command.add_argument("--deployments", type=Path, default=Path("deployments"), metavar="DIR", help="(deployments)")
+    command.add_argument("--key", type=Path, action="append", default=[], metavar="PEM", help="a public key you trust")

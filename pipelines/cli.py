@@ -1,0 +1,142 @@
+"""The command line: one function for each command, each returns the exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from pipelines import arguments, housekeeping, judging, waivers
+from pipelines.candidate import load as load_candidate
+from pipelines.configuration import Misconfigured
+from pipelines.screen import Screen
+from pipelines.stages import Wishes
+from pipelines.trial import INTERRUPTED, Options, read_inputs
+from pipelines.trial import run as run_trial
+from reports.model import EnvironmentUnfit, HarnessError, Verdict
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse and run one command. Never shows a traceback for a mistake of the user's."""
+    try:
+        options = arguments.parser().parse_args(argv)
+    except SystemExit as ended:
+        # argparse ends with 2 for a usage error, which here would read as INCONCLUSIVE.
+        return Verdict.INVALID.exit_code if ended.code else 0
+    try:
+        return COMMANDS[options.command](options)
+    except Misconfigured as error:
+        number = len(error.problems)
+        print(f"{number} thing{'s' if number > 1 else ''} to correct:", file=sys.stderr)
+        print("\n".join(f"  {problem}" for problem in error.problems), file=sys.stderr)
+        return Verdict.INVALID.exit_code
+    except EnvironmentUnfit as error:
+        print(f"This machine cannot do that: {error}", file=sys.stderr)
+        return Verdict.INCONCLUSIVE.exit_code
+    except HarnessError as error:
+        print(f"INVALID: {error}", file=sys.stderr)
+        return Verdict.INVALID.exit_code
+    except OSError as error:
+        print(f"{error.filename or 'system'}: {error.strerror or error}", file=sys.stderr)
+        return Verdict.INVALID.exit_code
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _run(given: argparse.Namespace) -> int:
+    from fixtures import lease as leases
+
+    wishes = Wishes(
+        seed=secrets.randbits(31) if given.seed is None else given.seed,
+        provider=given.provider,
+        kubeconfig=given.kubeconfig,
+        kube_context=given.kube_context,
+        nodes=_nodes(given.nodes),
+        keep_cluster=given.keep_cluster,
+        allow_disruptive=given.allow_disruptive,
+    )
+    options = Options(
+        candidate=given.candidate.resolve(),
+        pipeline=given.pipeline.resolve(),
+        waivers=given.waivers.resolve(),
+        runs=given.runs_dir,
+        wishes=wishes,
+        policy=given.policy.resolve() if given.policy else None,
+        stage=given.stage,
+        profile=given.profile,
+        install=not given.no_install,
+    )
+    read_inputs(options)  # Mistakes in files come before anything about the machine.
+    housekeeping.require_able(options.install)
+    leases.reap()
+    lease = leases.acquire("pipeline")
+    screen = Screen()
+    try:
+        return run_trial(options, lease.environment(), screen, leases.reap)
+    finally:
+        for line in lease.release():
+            if line.startswith("left:"):
+                screen.line(f"not removed: {line}; python -m pipelines clean tries again")
+
+
+def _nodes(number: int) -> int:
+    if not 1 <= number <= 20:
+        raise Misconfigured([f"--nodes {number}: a local cluster has 1 to 20 nodes."])
+    return number
+
+
+def _provision(given: argparse.Namespace) -> int:
+    from pipelines.provision import provision
+
+    options = Options(
+        candidate=given.candidate.resolve(),
+        pipeline=given.pipeline.resolve(),
+        waivers=waivers.DEFAULT,
+        runs=Path(),
+        wishes=Wishes(seed=0),
+        stage=given.stage,
+        profile=given.profile,
+        install=not given.no_install,
+    )
+    return provision(read_inputs(options), as_json=given.json, install=options.install)
+
+
+def _lock(given: argparse.Namespace) -> int:
+    candidate = load_candidate(given.candidate.resolve())
+    print(f"{candidate.name} {candidate.version}  sha256:{candidate.digest}")
+    for component in candidate.components:
+        for source in component.sources:
+            pin = source.sum or source.digest or (f"sha256:{source.sha256}" if source.sha256 else "")
+            where = source.module or source.image or source.url or source.path or "this repository"
+            print(f"  {component.name:<18}{component.version:<10}{source.kind:<11}{where}  {pin or '(not pinned)'}")
+    return 0
+
+
+def _quietly(command: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+    """A reader that goes away (| head) is no error."""
+
+    def run(given: argparse.Namespace) -> int:
+        try:
+            return command(given)
+        except BrokenPipeError:
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+            return 0
+
+    return run
+
+
+COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "run": _run,
+    "doctor": _quietly(housekeeping.doctor),
+    "provision": _provision,
+    "clean": housekeeping.clean,
+    "verify": judging.verify,
+    "report": judging.report,
+    "gate": _quietly(judging.gate_again),
+    "promote": judging.promote,
+    "lock": _quietly(_lock),
+}

@@ -1,0 +1,58 @@
+"""The end of a run: its verdict, its signature and its report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipelines.configuration import Misconfigured
+from pipelines.pipeline import Stage
+from pipelines.screen import Screen
+from reports import attest
+from reports.keys import KeyFileError
+from reports.model import Decision, Verdict
+from reports.render import render_all
+
+
+def verdict(stages: Sequence[Stage], decisions: Sequence[Decision], error: str = "") -> Verdict:
+    """The first decision that is not PASS; INCONCLUSIVE where a requested stage was not reached; INVALID on error."""
+    if error:
+        return Verdict.INVALID
+    decided = {decision.stage: decision.verdict for decision in decisions}
+    for stage in stages:
+        if decided.get(stage.name, Verdict.INCONCLUSIVE) is not Verdict.PASS:
+            return decided.get(stage.name, Verdict.INCONCLUSIVE)
+    return Verdict.PASS
+
+
+def render(folder: Path, screen: Screen) -> Path | None:
+    """Render report.html, junit.xml and ctrf.json; None (and why, on screen) where that failed."""
+    try:
+        return render_all(folder)["html"]
+    except Exception as error:  # A report that cannot be made must not change the verdict or hide it.
+        screen.event(f"no report: {type(error).__name__}: {error}", "INVALID")
+        return None
+
+
+def sign(folder: Path, screen: Screen) -> Path | None:
+    """Sign the sign-off; None (and why, on screen) where that failed."""
+    try:
+        return attest.sign(folder)
+    except Exception as error:  # As above: unsigned is worse than signed, and both are better than no verdict.
+        screen.event(f"not signed: {type(error).__name__}: {error}", "INVALID")
+        return None
+
+
+def verify(path: Path, keys: Sequence[Path], threshold: int) -> int:
+    """Check a sign-off and say what holds. The exit code is the signed verdict's, or INVALID where it does not hold."""
+    try:
+        checked = attest.verify(path, keys=keys, threshold=threshold)
+    except (KeyFileError, ValueError) as error:
+        raise Misconfigured([str(error)]) from error
+    if not checked.ok:
+        print(f"INVALID: {path} does not hold")
+    else:
+        print(f"{checked.verdict}: {path} is intact and {'trusted' if checked.trusted else 'NOT trusted'}")
+    for reason in checked.reasons:
+        print(f"  {reason}")
+    return Verdict(checked.verdict).exit_code if checked.ok else Verdict.INVALID.exit_code

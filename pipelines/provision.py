@@ -1,0 +1,79 @@
+"""Fetches and builds the parts of the chosen stages, told as text to people or as JSON lines to a running trial."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from pipelines import stages
+from pipelines.logbook import write
+from pipelines.provisioning import wanted
+from pipelines.trial import Inputs
+from reports.model import EnvironmentUnfit, HarnessError, Part, Verdict, to_json
+
+STEP = 0.5
+"""Seconds between two pieces of news in JSON form."""
+
+
+def provision(inputs: Inputs, *, as_json: bool, install: bool) -> int:
+    """Provide everything in the order of need and note it as this machine's default parts. Returns the exit code."""
+    # A build is a child of its own session: only an orderly end of this process takes it along.
+    signal.signal(signal.SIGTERM, _stop)
+    order, _ = wanted(inputs.stages, inputs.candidate)
+    tell = _Lines() if as_json else None
+    parts: dict[str, Part] = {}
+    try:
+        for part in stages.provide(order, tell.progress if tell else None, install):
+            parts[part.component] = part
+            if tell:
+                tell.say({"part": to_json(part)})
+    except EnvironmentUnfit as error:
+        return _failed(tell, Verdict.INCONCLUSIVE, str(error))
+    except HarnessError as error:
+        return _failed(tell, Verdict.INVALID, str(error))
+    except OSError as error:
+        text = f"{error.filename or 'this machine'}: {error.strerror or error}"
+        return _failed(tell, Verdict.INCONCLUSIVE, text)
+    path = stages.cache_root() / "parts" / "default.json"
+    write(path, json.dumps(to_json(list(parts.values())), indent=1) + "\n")
+    if not tell:
+        print(f"{len(parts)} components are there; pytest finds them through {path}")
+    return 0
+
+
+def _failed(tell: _Lines | None, verdict: Verdict, text: str) -> int:
+    if tell:
+        tell.say({"error": text, "verdict": verdict.value})
+    else:
+        print(f"{verdict}: {text}", file=sys.stderr)
+    return verdict.exit_code
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+class _Lines:
+    """One JSON object a line on stdout."""
+
+    def __init__(self) -> None:
+        self._said = 0.0
+
+    def say(self, message: dict[str, Any]) -> None:
+        sys.stdout.write(json.dumps(message) + "\n")
+        sys.stdout.flush()
+
+    @property
+    def progress(self) -> Callable[[str, bool], None]:
+        """Takes a line of news and whether it matters enough to be told at once."""
+        return self._progress
+
+    def _progress(self, text: str, at_once: bool) -> None:
+        if at_once or time.monotonic() - self._said > STEP:
+            self._said = time.monotonic()
+            self.say({"progress": text.strip(), "stays": at_once})

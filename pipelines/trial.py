@@ -1,0 +1,275 @@
+"""One run: takes a candidate through the stages, a gate after each, and leaves a run folder with everything in it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+import shlex
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipelines import closing, deviations, gate, pipeline, policy, waivers
+from pipelines.candidate import Candidate
+from pipelines.candidate import load as load_candidate
+from pipelines.deviations import Deviation
+from pipelines.findings import Finding, Past
+from pipelines.interrupts import Interrupted, Interrupts
+from pipelines.logbook import Logbook, now, stamp
+from pipelines.pipeline import Pipeline, Stage
+from pipelines.provisioning import NotProvided, Provisioning, wanted
+from pipelines.screen import Screen, show_decision, show_end
+from pipelines.stages import StageRun, Wishes
+from pipelines.waivers import Waiver
+from reports import catalogue as clauses
+from reports.catalogue import Catalogue
+from reports.model import Decision, Verdict
+from reports.record import Record, RecordError
+from reports.record import read as read_record
+from reports.recorder import revision
+from reports.run_folder import moment
+
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asked for. Empty: the default."""
+
+    candidate: Path
+    pipeline: Path
+    waivers: Path
+    runs: Path
+    wishes: Wishes
+    policy: Path | None = None
+    stage: str = ""
+    profile: str = "quick"
+    install: bool = True
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything that the gates judge by, read and checked before any work starts."""
+
+    candidate: Candidate
+    pipeline: Pipeline
+    stages: tuple[Stage, ...]
+    catalogue: Catalogue
+    waivers: tuple[Waiver, ...]
+    deviations: tuple[Deviation, ...]
+
+
+def read_inputs(options: Options) -> Inputs:
+    """Read candidate, pipeline, policies, waivers, deviations and clauses. Misconfigured or HarnessError."""
+    candidate = load_candidate(options.candidate)
+    chosen = pipeline.load(options.pipeline, options.profile)
+    if options.policy is not None:
+        stages = tuple(dataclasses.replace(stage, policy=options.policy) for stage in chosen.stages)
+        chosen = dataclasses.replace(chosen, stages=stages)
+    chosen = dataclasses.replace(
+        chosen, stages=tuple(dataclasses.replace(stage, profile=options.profile) for stage in chosen.stages)
+    )
+    requested = chosen.until(options.stage)
+    for stage in requested:
+        policy.load(stage.policy)
+    pipeline.require_components(requested, candidate)
+    return Inputs(
+        candidate, chosen, requested, clauses.load(), waivers.load(options.waivers), deviations.load()
+    )
+
+
+def records_of(folder: Path) -> list[Record | RecordError]:
+    """Every record of a stage's folder; one that cannot be read is its error."""
+    found: list[Record | RecordError] = []
+    for path in [folder / "record.jsonl", *sorted(folder.glob("record-*.jsonl"))]:
+        if path.exists():
+            try:
+                found.append(read_record(path))
+            except RecordError as error:
+                found.append(error)
+    return found
+
+
+@dataclass
+class Trial:
+    """A run in progress."""
+
+    options: Options
+    inputs: Inputs
+    book: Logbook
+    screen: Screen
+    interrupts: Interrupts
+    environment: dict[str, str]
+    build: Provisioning
+    decisions: list[Decision] = field(default_factory=list)
+
+    def stages(self) -> None:
+        """Run the stages until one is not PASS."""
+        self._provision()
+        for stage in self.inputs.stages:
+            self.book.stage(stage.name, started=stamp(now()))
+            findings = self._stage(stage)
+            self.book.incidents(stage.name, findings)
+            decision = self._decide(stage, findings)
+            self.book.decision(decision)
+            self.book.stage(stage.name, finished=stamp(now()))
+            self.decisions.append(decision)
+            show_decision(self.screen, decision)
+            if decision.verdict is not Verdict.PASS:
+                self._stop_here(stage)
+                return
+
+    def _provision(self) -> None:
+        arguments = ["--candidate", str(self.options.candidate), "--pipeline", str(self.options.pipeline)]
+        arguments += ["--profile", self.options.profile]
+        arguments += ["--stage", self.options.stage] if self.options.stage else []
+        arguments += [] if self.options.install else ["--no-install"]
+        self.build.start(arguments, self.environment)
+
+    def _stage(self, stage: Stage) -> list[Finding]:
+        """Do the stage's work. What went wrong outside its tests comes back as findings."""
+        if stage.kind == "sign-off":
+            return []
+        begun = time.monotonic()
+        try:
+            parts = self.build.wait_for(stage, self.interrupts)
+        except NotProvided as error:
+            return [error.finding]
+        finally:
+            self.book.time(f"waiting for parts of {stage.name}", time.monotonic() - begun)
+            self.book.parts(self.build.newest())
+        runner = StageRun(
+            self.book,
+            self.options.wishes,
+            screen=self.screen,
+            interrupts=self.interrupts,
+            environment=self.environment,
+        )
+        return runner.run(stage, parts, self.build)
+
+    def _decide(self, stage: Stage, findings: Sequence[Finding]) -> Decision:
+        parts = self.build.newest() if stage.kind == "sign-off" else self.build.parts_for(stage)
+        digest = self.inputs.candidate.digest
+        return gate.evaluate(
+            stage=stage,
+            candidate=self.inputs.candidate,
+            catalogue=self.inputs.catalogue,
+            records=records_of(self.book.folder / stage.name),
+            parts=parts,
+            policy=policy.load(stage.policy),
+            waivers=self.inputs.waivers,
+            deviations=self.inputs.deviations,
+            history=[Past(item.stage, digest, item.verdict, moment(item.decided)) for item in self.decisions],
+            now=now(),
+            incidents=findings,
+        )
+
+    def _stop_here(self, stage: Stage) -> None:
+        later = [item.name for item in self.inputs.stages[len(self.decisions) :]]
+        with self.interrupts.shielded():
+            stopped = self.build.stop()
+        if later:
+            self.screen.event(f"{' and '.join(later)} not started: {stage.name} did not pass")
+        if stopped:
+            self.screen.event("the build was stopped; what is finished stays in the cache", "dim")
+
+
+def run(options: Options, environment: dict[str, str], screen: Screen, reap: Callable[[], Sequence[str]]) -> int:
+    """Take a candidate through its stages; returns the exit code. Misconfigured or HarnessError: nothing was started.
+
+    environment: for every child (it carries the lease). reap: removes what dead children left; returns what.
+    """
+    inputs = read_inputs(options)
+    facts = {
+        "profile": options.profile,
+        "provider": options.wishes.provider,
+        "nodes": options.wishes.nodes,
+        "seed": options.wishes.seed,
+        "command": [Path(sys.executable).name, "-m", "pipelines", *sys.argv[1:]],
+        "seatrial": {"version": VERSION, "commit": revision()},
+        "machine": machine(),
+        "waivers": [item.shown() for item in inputs.waivers],
+        "deviations": [item.shown() for item in inputs.deviations],
+    }
+    book = Logbook.open(
+        options.runs,
+        candidate=inputs.candidate,
+        pipeline=inputs.pipeline,
+        requested=inputs.stages,
+        catalogue=inputs.catalogue,
+        waivers=options.waivers,
+        facts=facts,
+    )
+    interrupts = Interrupts(lambda text: screen.event(text, "INCONCLUSIVE"))
+    order, until = wanted(inputs.stages, inputs.candidate)
+    build = Provisioning(order, until, screen, book.folder / "log" / "provision.log")
+    environment = {**environment, "SEATRIAL_CANDIDATE": inputs.candidate.digest}
+    trial = Trial(options, inputs, book, screen, interrupts, environment, build)
+    _show_start(screen, inputs, options, book)
+    stopped = False
+    with interrupts.installed():
+        try:
+            trial.stages()
+        except Interrupted:
+            stopped = True
+            screen.event("stopped by you", "INCONCLUSIVE")
+        except Exception as error:  # Ours, whatever it is: the run is INVALID and says why; nobody else is blamed.
+            (book.folder / "log" / "error.txt").write_text(traceback.format_exc())
+            book.note(error=f"{type(error).__name__}: {error}")
+            screen.event(f"Seatrial itself failed: {error} (log/error.txt)", "INVALID")
+        with interrupts.shielded():
+            build.stop()
+            for line in reap():
+                if line.startswith("left:"):
+                    screen.event(f"not removed: {line}")
+            book.note(finished=stamp(now()))
+            book.parts(build.newest())
+            return _finish(trial, stopped)
+
+
+def _finish(trial: Trial, stopped: bool) -> int:
+    """Sign, render, and say how it ended."""
+    folder = trial.book.folder
+    verdict = closing.verdict(trial.inputs.stages, trial.decisions, trial.book.facts.get("error", ""))
+    report = closing.render(folder, trial.screen)
+    # After the report: the signature binds it, too.
+    signed = closing.sign(folder, trial.screen) if _is_to_be_signed(trial, stopped) else None
+    rows = [("report", str(report) if report else f"none; see {folder}")]
+    if signed:
+        rows.append(("sign-off", str(signed)))
+    rows.append(("records", str(folder)))
+    rows.append(("again", f"python -m pipelines run {shlex.join(sys.argv[2:])}".strip()))
+    show_end(trial.screen, verdict, f"{trial.inputs.candidate.name} {trial.inputs.candidate.version}", rows)
+    return INTERRUPTED if stopped else verdict.exit_code
+
+
+def _is_to_be_signed(trial: Trial, stopped: bool) -> bool:
+    """A verdict of the whole pipeline is signed, whatever it is; a run that was cut short has none."""
+    asked = any(stage.kind == "sign-off" for stage in trial.inputs.stages)
+    return asked and bool(trial.decisions) and not stopped and not trial.book.facts.get("error")
+
+
+def _show_start(screen: Screen, inputs: Inputs, options: Options, book: Logbook) -> None:
+    names = " -> ".join(stage.name for stage in inputs.stages)
+    screen.line(f"{screen.paint('Seatrial', 'bold')} {inputs.candidate.name} {inputs.candidate.version}: {names}")
+    detail = f"profile {options.profile}, seed {options.wishes.seed}, run {book.folder.name}"
+    screen.line(screen.paint(detail, "dim"))
+
+
+def machine() -> dict[str, str]:
+    """Facts of this machine that need no probing; the records hold the rest."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "kernel": platform.release(),
+        "architecture": platform.machine(),
+        "processors": str(os.cpu_count()),
+        "memory": f"{memory / 2**30:.1f} GiB",
+        "python": platform.python_version(),
+    }
+
+
+VERSION = "0.1.0"
