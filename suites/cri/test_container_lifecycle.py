@@ -85,7 +85,9 @@ def test_container_annotations_in_list_are_identical(bench: Bench, cri: CriClien
 
 @pytest.mark.clause("cri.container-status.absent-is-error")
 def test_container_status_of_an_absent_id_is_an_error(cri: CriClient) -> None:
-    require_refusal("ContainerStatus of an id that never was", lambda: cri.call("ContainerStatus", container_id="f" * 64))
+    require_refusal(
+        "ContainerStatus of an id that never was", lambda: cri.call("ContainerStatus", container_id="f" * 64)
+    )
 
 
 @pytest.mark.clause("cri.container-status.info-only-verbose")
@@ -179,7 +181,9 @@ def test_container_name_can_be_used_again_after_removal(bench: Bench, cri: CriCl
 @pytest.mark.clause("cri.create-container.unknown-image-refused")
 def test_container_of_an_unknown_image_is_refused(bench: Bench) -> None:
     image = bench.messages.ImageSpec(image="seatrial.local/never-was:1")
-    require_refusal("CreateContainer of an image not on the node", lambda: bench.create(bench.run_sandbox(), image=image))
+    require_refusal(
+        "CreateContainer of an image not on the node", lambda: bench.create(bench.run_sandbox(), image=image)
+    )
 
 
 @pytest.mark.clause("cri.create-container.stopped-sandbox-refused")

@@ -44,10 +44,13 @@ def test_container_events_come_once_each_in_order(bench: Bench, cri: CriClient) 
     listener = Listener(cri)
     try:
         sandbox = wait_until("the event stream delivers", lambda: _heard_of(bench, listener), 10)
+        assert sandbox is not None
         container = bench.run(sandbox)
         bench.stop(container)
         cri.call("RemoveContainer", container_id=container)
-        wanted = [getattr(cri.messages, f"CONTAINER_{word}_EVENT") for word in ("CREATED", "STARTED", "STOPPED", "DELETED")]
+        wanted = [
+            getattr(cri.messages, f"CONTAINER_{word}_EVENT") for word in ("CREATED", "STARTED", "STOPPED", "DELETED")
+        ]
         wait_until("its last event", lambda: listener.kinds_of(container), 10, accept=lambda seen: wanted[-1] in seen)
         require_equal("the kinds of its events", listener.kinds_of(container), wanted, "Is one lost or sent twice?")
     finally:

@@ -64,7 +64,9 @@ def test_image_id_is_the_same_in_image_container_and_status(bench: Bench, cri: C
 def test_image_with_two_names_is_listed_once(cri: CriClient, cri_runtime: Runtime) -> None:
     first, second = cri_runtime.load_fresh_image(2)
     listed = [image for image in cri.call("ListImages").images if {first, second} & set(image.repo_tags)]
-    require_equal("the names of each image listed", [sorted(image.repo_tags) for image in listed], [sorted([first, second])])
+    require_equal(
+        "the names of each image listed", [sorted(image.repo_tags) for image in listed], [sorted([first, second])]
+    )
 
 
 @pytest.mark.clause("cri.list-images.filter")

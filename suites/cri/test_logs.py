@@ -12,7 +12,8 @@ from fixtures.subjects.cri.checks import require_equal
 from fixtures.subjects.cri.client import CriClient, Refused
 from reports.model import ClauseViolation
 
-LINE = re.compile(r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)) (?P<stream>stdout|stderr) (?P<tag>[FP]) ?(?P<text>.*)")
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
+LINE = re.compile(rf"(?P<time>{TIME}) (?P<stream>stdout|stderr) (?P<tag>[FP]) ?(?P<text>.*)")
 
 
 class Line(NamedTuple):
@@ -65,7 +66,9 @@ def test_log_names_the_stream_of_each_line(bench: Bench) -> None:
 @pytest.mark.clause("cri.logs.order")
 def test_log_keeps_the_order_of_lines(bench: Bench) -> None:
     texts = [line.text for line in log_of(bench, "seq 1 5000")]
-    require_equal("whether 5000 lines come in order", texts == [str(n) for n in range(1, 5001)], True, f"{len(texts)} lines")
+    require_equal(
+        "whether 5000 lines come in order", texts == [str(n) for n in range(1, 5001)], True, f"{len(texts)} lines"
+    )
 
 
 @pytest.mark.clause("cri.logs.partial")
@@ -75,7 +78,9 @@ def test_log_of_a_long_line_is_split_into_partial_lines(bench: Bench) -> None:
     require_equal("the line after the long one", after, Line("stdout", "F", "after"))
     require_equal("the text put together", len("".join(line.text for line in long)), 50000)
     tags = [line.tag for line in long]
-    require_equal("the tags of its parts", tags, ["P"] * (len(tags) - 1) + ["F"], "Is the last part told from the others?")
+    require_equal(
+        "the tags of its parts", tags, ["P"] * (len(tags) - 1) + ["F"], "Is the last part told from the others?"
+    )
 
 
 @pytest.mark.clause("cri.logs.unfinished-line")
@@ -90,7 +95,9 @@ def test_log_keeps_a_last_line_without_newline(bench: Bench) -> None:
 @pytest.mark.clause("cri.reopen-container-log.new-file")
 def test_log_reopened_after_rotation_goes_to_a_new_file(bench: Bench, cri: CriClient) -> None:
     sandbox, name = bench.run_sandbox(), bench.unique("logger")
-    container = bench.run(sandbox, ("sh", "-c", "n=0; while :; do n=$((n+1)); echo tick $n; sleep 0.05; done"), name=name)
+    container = bench.run(
+        sandbox, ("sh", "-c", "n=0; while :; do n=$((n+1)); echo tick $n; sleep 0.05; done"), name=name
+    )
     bench.wait_until_logged(sandbox, name, "tick 2")
     path = bench.log_file(sandbox, name)
     rotated = path.rename(path.with_suffix(".1"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from fixtures.subjects.cri import cgroups
 from fixtures.subjects.cri.bench import Bench, Sandbox
-from fixtures.subjects.cri.checks import require_equal
+from fixtures.subjects.cri.checks import require_equal, require_refusal
 from fixtures.subjects.cri.client import CriClient, Refused
 from reports.model import ClauseViolation
 
@@ -47,7 +48,9 @@ def test_container_cpu_shares_are_in_its_cgroup(bench: Bench) -> None:
     if not cgroups.is_unified():
         require_equal("the cpu shares", (low, high), (256, 2048))
     elif not low < high:
-        raise ClauseViolation("cpu shares do not make a difference", expected="weight(256) < weight(2048)", actual=(low, high))
+        raise ClauseViolation(
+            "cpu shares do not make a difference", expected="weight(256) < weight(2048)", actual=(low, high)
+        )
 
 
 @pytest.mark.clause("cri.resources.oom-score-adj")
@@ -87,28 +90,36 @@ def test_container_update_is_in_its_status(bench: Bench, cri: CriClient) -> None
     )
 
 
+def impossible(cri: CriClient) -> Any:
+    """Resources of which the memory limit can be set and the cpu period (beyond the kernel's 1 s) cannot."""
+    return cri.messages.LinuxContainerResources(memory_limit_in_bytes=128 * MIB, cpu_quota=40000, cpu_period=5000000)
+
+
+@pytest.mark.clause("cri.update-container-resources.failure-is-error")
+def test_container_update_that_the_kernel_refuses_is_an_error(bench: Bench, cri: CriClient) -> None:
+    _, container = limited(bench, memory_limit_in_bytes=64 * MIB, cpu_quota=20000, cpu_period=100000)
+    require_refusal(
+        "an update with a cpu period of 5 s",
+        lambda: cri.call("UpdateContainerResources", container_id=container, linux=impossible(cri)),
+    )
+
+
 @pytest.mark.clause("cri.update-container-resources.all-or-nothing")
 def test_container_update_that_fails_changes_nothing(bench: Bench, cri: CriClient) -> None:
     sandbox, container = limited(bench, memory_limit_in_bytes=64 * MIB, cpu_quota=20000, cpu_period=100000)
-    # A period beyond what the kernel takes (1 s) cannot be applied; the memory limit beside it could.
-    wrong = cri.messages.LinuxContainerResources(memory_limit_in_bytes=128 * MIB, cpu_quota=40000, cpu_period=5000000)
-    try:
-        cri.call("UpdateContainerResources", container_id=container, linux=wrong)
-    except Refused:
-        seen = cgroups.memory_limit(cgroup("memory", sandbox, container))
-        require_equal("the memory limit after the refusal", seen, 64 * MIB, "Is what was done before the error undone?")
-    else:
-        raise ClauseViolation("an update that the kernel cannot take was answered with success", expected="an error")
+    with contextlib.suppress(Refused):
+        cri.call("UpdateContainerResources", container_id=container, linux=impossible(cri))
+    seen = cgroups.memory_limit(cgroup("memory", sandbox, container))
+    require_equal("the memory limit after the refusal", seen, 64 * MIB, "Is what was done before the error undone?")
 
 
 @pytest.mark.clause("cri.update-container-resources.absent-is-error")
 def test_container_update_of_an_absent_id_is_an_error(cri: CriClient) -> None:
     limits = cri.messages.LinuxContainerResources(cpu_shares=512)
-    try:
-        cri.call("UpdateContainerResources", container_id="f" * 64, linux=limits)
-    except Refused:
-        return
-    raise ClauseViolation("UpdateContainerResources of an absent container was answered with success", expected="an error")
+    require_refusal(
+        "an update of a container that never was",
+        lambda: cri.call("UpdateContainerResources", container_id="f" * 64, linux=limits),
+    )
 
 
 @pytest.mark.clause("cri.resources.cgroup-of-its-own")
@@ -117,4 +128,6 @@ def test_container_cgroup_is_below_the_pods_parent(bench: Bench) -> None:
     first, second = bench.run(sandbox), bench.run(sandbox)
     folders = [cgroup("pids", sandbox, container) for container in (first, second)]
     members = [set((folder / "cgroup.procs").read_text().split()) for folder in folders]
-    require_equal("whether each has processes of its own", bool(members[0] and members[1] and not members[0] & members[1]), True)
+    require_equal(
+        "whether each has processes of its own", bool(members[0] and members[1] and not members[0] & members[1]), True
+    )

@@ -79,7 +79,9 @@ def test_update_runtime_config_without_cidr_changes_nothing(cri: CriClient, benc
     empty = cri.messages.RuntimeConfig(network_config=cri.messages.NetworkConfig(pod_cidr=""))
     cri.call("UpdateRuntimeConfig", runtime_config=empty)
     if not bench.sandbox_status(bench.run_sandbox()).network.ip:
-        raise ClauseViolation("after UpdateRuntimeConfig with an empty CIDR a pod has no address", expected="an address")
+        raise ClauseViolation(
+            "after UpdateRuntimeConfig with an empty CIDR a pod has no address", expected="an address"
+        )
 
 
 @pytest.mark.clause("cri.metrics.declared")

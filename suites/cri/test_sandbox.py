@@ -64,7 +64,9 @@ def test_sandbox_creation_time_is_in_nanoseconds(bench: Bench, cri: CriClient) -
 def test_sandbox_status_gives_info_only_when_verbose(bench: Bench, cri: CriClient) -> None:
     sandbox = bench.run_sandbox()
     info = cri.call("PodSandboxStatus", pod_sandbox_id=sandbox.id, verbose=False).info
-    require_equal("PodSandboxStatus.info of a call that is not verbose", dict(info), {}, "Is an empty record filled in?")
+    require_equal(
+        "PodSandboxStatus.info of a call that is not verbose", dict(info), {}, "Is an empty record filled in?"
+    )
 
 
 @pytest.mark.clause("cri.pod-sandbox-status.address")
@@ -75,7 +77,9 @@ def test_sandbox_status_names_the_address_of_the_pod(bench: Bench) -> None:
     try:
         ipaddress.ip_address(reported)
     except ValueError as error:
-        raise ClauseViolation("the pod has no address in its status", expected="an IP address", actual=reported) from error
+        raise ClauseViolation(
+            "the pod has no address in its status", expected="an IP address", actual=reported
+        ) from error
     if f" {reported}/" not in inside:
         raise ClauseViolation("the pod's status names another address", expected=inside, actual=reported)
 

@@ -26,7 +26,9 @@ def test_container_stats_list_holds_running_containers_only(bench: Bench, cri: C
 @pytest.mark.clause("cri.container-stats.plausible")
 def test_container_stats_are_timed_and_not_zero(bench: Bench, cri: CriClient) -> None:
     began = time.time()
-    container = bench.run(bench.run_sandbox(), ("sh", "-c", "n=0; while [ $n -lt 60000 ]; do n=$((n+1)); done; sleep 3600"))
+    container = bench.run(
+        bench.run_sandbox(), ("sh", "-c", "n=0; while [ $n -lt 60000 ]; do n=$((n+1)); done; sleep 3600")
+    )
     bench.shell(container, "sleep 0.3")
     stats = cri.call("ContainerStats", container_id=container).stats
     require_recent("cpu.timestamp", stats.cpu.timestamp, began)
@@ -51,7 +53,9 @@ def test_container_stats_of_an_absent_id_are_an_error(cri: CriClient) -> None:
 
 @pytest.mark.clause("cri.pod-sandbox-stats.absent-is-error")
 def test_sandbox_stats_of_an_absent_id_are_an_error(cri: CriClient) -> None:
-    require_refusal("PodSandboxStats of an id that never was", lambda: cri.call("PodSandboxStats", pod_sandbox_id="f" * 64))
+    require_refusal(
+        "PodSandboxStats of an id that never was", lambda: cri.call("PodSandboxStats", pod_sandbox_id="f" * 64)
+    )
 
 
 @pytest.mark.clause("cri.pod-sandbox-stats.names-containers")
