@@ -1,0 +1,116 @@
+"""What may be done at the target path: read-only, flags, groups, block, number of writers."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from fixtures.subjects.csi.bench import Bench, InUse
+from fixtures.subjects.csi.content import device_bytes, read_block, require_files, write_block, write_files
+from fixtures.subjects.csi.requests import block, mount
+from reports.model import ClauseViolation
+
+GROUP = 54321
+
+
+def require_refused_write(path: Path, kind: str) -> None:
+    """ClauseViolation if a write to path succeeds or fails with anything but a read-only error."""
+    try:
+        if kind == "block":
+            write_block(path, Random(0))
+        else:
+            (path / "written").write_text("x")
+    except OSError as error:
+        if error.errno in (errno.EROFS, errno.EPERM, errno.EACCES):
+            return
+        raise
+    raise ClauseViolation("a read-only volume was written to", expected="EROFS", actual="the write succeeded")
+
+
+@pytest.mark.clause("csi.node-publish.readonly-cannot-be-written")
+def test_readonly_volume_refuses_writes(csi: Bench) -> None:
+    require_refused_write(csi.bring_up(csi.create(), readonly=True).target, "mount")
+
+
+@pytest.mark.clause("csi.node-publish.readonly-cannot-be-written")
+def test_reader_only_volume_refuses_writes(csi: Bench) -> None:
+    capability = mount("SINGLE_NODE_READER_ONLY")
+    require_refused_write(csi.bring_up(csi.create(capability), capability, readonly=True).target, "mount")
+
+
+@pytest.mark.clause("csi.node-publish.readonly-block-cannot-be-written")
+def test_readonly_block_volume_refuses_writes(csi: Bench) -> None:
+    require_refused_write(csi.bring_up(csi.create(block()), block(), readonly=True).target, "block")
+
+
+@pytest.mark.clause("csi.node-publish.writable-can-be-written")
+def test_writable_volume_takes_writes(csi: Bench, rng: Random) -> None:
+    use = csi.bring_up(csi.create())
+    try:
+        content = write_files(use.target, rng)
+    except OSError as error:
+        raise ClauseViolation("a writable volume refused a write", expected="it is written", actual=error) from error
+    require_files(use.target, content, "a write")
+
+
+@pytest.mark.clause("csi.node-publish.mount-flags-are-applied")
+@pytest.mark.parametrize("flag", ["noatime", "noexec"])
+def test_mount_flag_takes_effect(csi: Bench, flag: str) -> None:
+    capability = mount(flags=[flag])
+    use = csi.bring_up(csi.create(capability), capability)
+    bits = {"noatime": os.ST_NOATIME, "noexec": os.ST_NOEXEC}[flag]
+    if not os.statvfs(use.target).f_flag & bits:
+        raise ClauseViolation("a mount flag has no effect", expected=flag, actual=hex(os.statvfs(use.target).f_flag))
+
+
+@pytest.mark.clause("csi.node-publish.mount-group-owns-the-volume")
+def test_mount_group_may_write(csi: Bench) -> None:
+    csi.require("node.VOLUME_MOUNT_GROUP")
+    capability = mount(group=str(GROUP))
+    status = csi.bring_up(csi.create(capability), capability).target.stat()
+    expected, actual = (GROUP, True), (status.st_gid, bool(status.st_mode & 0o020))
+    if actual != expected:
+        raise ClauseViolation("the mount group has no effect", expected=expected, actual=actual)
+
+
+@pytest.mark.clause("csi.node-publish.block-device-is-at-target")
+def test_block_volume_is_a_device_of_its_size(csi: Bench) -> None:
+    use = csi.bring_up(csi.create(block()), block())
+    if not use.target.is_block_device():
+        raise ClauseViolation("no block device is at the target path", expected="a block device", actual=use.target)
+    size, capacity = device_bytes(use.target), use.volume.capacity_bytes
+    assert size >= capacity, f"the device has {size} bytes, the volume {capacity}"
+
+
+def second_target(csi: Bench, mode: str) -> tuple[InUse, InUse]:
+    """A published volume of that access mode, and the same volume about to be published at a second path."""
+    csi.require("node.SINGLE_NODE_MULTI_WRITER")
+    capability = mount(mode)
+    first = csi.bring_up(csi.create(capability), capability)
+    return first, InUse(first.volume, capability, first.staging, csi.folder / "second", first.context)
+
+
+@pytest.mark.clause("csi.node-publish.single-writer-has-one-target")
+def test_single_writer_volume_has_one_target(csi: Bench) -> None:
+    _, second = second_target(csi, "SINGLE_NODE_SINGLE_WRITER")
+    csi.client.require_refusal(csi.publishing(second), "FAILED_PRECONDITION", because="the one writer is there already")
+
+
+@pytest.mark.clause("csi.node-publish.multi-writer-has-many-targets")
+def test_multi_writer_volume_shows_one_content_at_two_targets(csi: Bench, rng: Random) -> None:
+    first, second = second_target(csi, "SINGLE_NODE_MULTI_WRITER")
+    csi.client.call(csi.publishing(second))
+    require_files(second.target, write_files(first.target, rng), "a publish at a second path")
+
+
+@pytest.mark.clause("csi.data.block-survives-remount")
+def test_block_data_survives_a_remount(csi: Bench, rng: Random) -> None:
+    use = csi.bring_up(csi.create(block()), block())
+    written = write_block(use.target, rng)
+    csi.take_down(use)
+    if read_block(csi.bring_up(use.volume, block()).target) != written:
+        raise ClauseViolation("a block volume lost its data", expected=written, actual="other bytes")
