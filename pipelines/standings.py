@@ -68,6 +68,8 @@ def by_clause(records: Iterable[Record]) -> dict[str, Tests]:
             for clause in unplanned:
                 found[clause].left_out.append(test)
     for tests in found.values():
+        tests.missing.sort()
+        tests.silent.sort()
         tests.results.sort(key=lambda result: (result.test, result.outcome, result.started, result.summary))
     return found
 

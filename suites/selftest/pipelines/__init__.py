@@ -1,0 +1,1 @@
+"""Selftests of pipelines: gate, files that users edit, runs, promotion."""
