@@ -53,13 +53,13 @@ def sign(run_dir: Path, keys: Sequence[Path] = (), now: datetime | None = None) 
     return write_atomically(run_dir / SIGNOFF, json.dumps(envelope.to_dict(), indent=1) + "\n")
 
 
-def add_signature(envelope_path: Path, key: Path) -> Path:
+def add_signature(envelope_path: Path, key: Path, now: datetime | None = None) -> Path:
     """Add one more signature over the same payload, for M-of-N sign-offs.
 
     EnvelopeError: not a sign-off, signed by a development key (sign again with real keys instead), or its
     present signature does not hold.
     """
-    present = verify(envelope_path, now=None)
+    present = verify(envelope_path, now=now)
     if present.development:
         raise EnvelopeError(f"{envelope_path}: a development sign-off cannot be made trusted by a further signature")
     if not present.ok:

@@ -299,6 +299,7 @@ def _untested(run: RunFolder, rows: tuple[ClauseRow, ...]) -> tuple[Untested, ..
     found: list[Untested] = []
     stopped = run.decisive
     told = {row.clause.id for row in rows if row.standing == "missing"}
+    left_out: set[str] = set()
     for stage in run.stages:
         if not stage.reached:
             reason = (
@@ -313,12 +314,14 @@ def _untested(run: RunFolder, rows: tuple[ClauseRow, ...]) -> tuple[Untested, ..
             found += [Untested("missing", test, "", stage.name) for test in lost]
             deselected = record.planned.deselected if record.planned else 0
             if deselected:
-                found.append(
-                    Untested("not-in-profile", f"{deselected} tests of stage {stage.name}", "deselected", stage.name)
-                )
+                what = f"{deselected} test{'s' if deselected > 1 else ''} of stage {stage.name}"
+                found.append(Untested("not-in-profile", what, "deselected", stage.name))
+            left_out.update(*(record.planned.left_out.values() if record.planned else ()))
     for row in rows:
         if row.standing in ("could-not-run", "not-applicable", "uncovered", "not-in-run", "missing"):
-            found.append(Untested(row.standing, row.clause.id, _why(row), row.stage, row.required))
+            exists = row.standing == "uncovered" and row.clause.id in left_out
+            kind = "not-in-profile" if exists else row.standing
+            found.append(Untested(kind, row.clause.id, _why(row), row.stage, row.required))
     found += [Untested("not-in-profile", gap.what, gap.reason) for gap in run.not_in_profile]
     found += [Untested("other", gap.what, gap.reason) for gap in run.untested]
     order = list(UNTESTED)

@@ -21,26 +21,26 @@ _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("access key", re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b")),
     (
         "credentials",
-        re.compile(r"(?i)\bauthorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic|negotiate|token)\s+(?P<secret>[^\s\"',]+)"),
+        re.compile(r"(?i)\bauthorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic|negotiate|token)\s+(?P<secret>(?!\[redacted)[^\s\"',]+)"),
     ),
-    ("token", re.compile(r"(?i)\bbearer\s+(?P<secret>[A-Za-z0-9._~+/-]{16,}=*)")),
-    ("password", re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@]*:(?P<secret>[^\s/@]+)@")),
+    ("token", re.compile(r"(?i)\bbearer\s+(?P<secret>(?!\[redacted)[A-Za-z0-9._~+/-]{16,}=*)")),
+    ("password", re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@]*:(?P<secret>(?!\[redacted)[^\s/@]+)@")),
     ("bootstrap token", re.compile(r"(?<![\w.-])[a-z0-9]{6}\.[a-z0-9]{16}(?![\w.-])")),
     (
         "key data",
-        re.compile(r"(?i)\b(?:client-key-data|tls\.key|\.dockerconfigjson)[\"']?\s*[:=]\s*[\"']?(?P<secret>[^\s\"',}]+)"),
+        re.compile(r"(?i)\b(?:client-key-data|tls\.key|\.dockerconfigjson)[\"']?\s*[:=]\s*[\"']?(?P<secret>(?!\[redacted)[^\s\"',}]+)"),
     ),
     (
         "secret",
         re.compile(
-            r"(?i)(?:\b|_|-)(?:pass(?:word|wd|phrase)|secret(?:[_-]?access)?[_-]?key|client[_-]?secret|api[_-]?key"
+            r"(?i)(?<!next)(?<!starting)(?<!page)(?<!continue)(?:\b|_|-)(?:pass(?:word|wd|phrase)|secret(?:[_-]?access)?[_-]?key|client[_-]?secret|api[_-]?key"
             r"|(?:auth|access|refresh|id|session|bearer)[_-]?token|token|identitytoken)[\"']?\s*"
             r"(?:[:=]\s*|\s(?=[\"']))(?P<quote>[\"']?)(?P<secret>(?!\[redacted)[^\s\"',;}]{4,})(?P=quote)"
         ),
     ),
-    ("credentials", re.compile(r"\"auth\"\s*:\s*\"(?P<secret>[A-Za-z0-9+/=]{8,})\"")),
+    ("credentials", re.compile(r"\"auth\"\s*:\s*\"(?P<secret>(?!\[redacted)[A-Za-z0-9+/=]{8,})\"")),
     # A CSI request printed as protobuf text: secrets { key: "..." value: "..." }
-    ("secret", re.compile(r"\bsecrets\s*\{\s*key:\s*\"[^\"]*\"\s*value:\s*\"(?P<secret>[^\"]+)\"")),
+    ("secret", re.compile(r"\bsecrets\s*\{\s*key:\s*\"[^\"]*\"\s*value:\s*\"(?P<secret>(?!\[redacted)[^\"]+)\"")),
 )
 
 

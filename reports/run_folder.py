@@ -7,6 +7,7 @@
       candidate.toml      optional: the candidate file as given (byte copy)
       policy.toml         optional: the policy that the gates used (byte copy)
       waivers.toml        optional: the waiver file that the gates used (byte copy)
+      stages.toml         optional: the pipeline file (byte copy)
       parts.json          optional until provisioning ends: [to_json(Part), ...]
       catalogue.json      optional: {"digest": sha256 hex, "clauses": [to_json(Clause), ...]}; without it the
                           clauses of this checkout are shown, and a differing digest is pointed out
@@ -73,7 +74,8 @@ from reports.record import Record
 
 T = TypeVar("T")
 _SIGNED_FILES = (
-    "run.json", "candidate.json", "candidate.toml", "policy.toml", "waivers.toml", "parts.json", "catalogue.json"
+    "run.json", "candidate.json", "candidate.toml", "policy.toml", "waivers.toml", "stages.toml", "parts.json",
+    "catalogue.json",
 )  # fmt: skip
 
 
