@@ -71,10 +71,10 @@ def _run(given: argparse.Namespace) -> int:
         install=not given.no_install,
     )
     read_inputs(options)  # Mistakes in files come before anything about the machine.
-    housekeeping.require_able(options.install)
+    screen = Screen()
+    housekeeping.require_able(screen, options.install)
     leases.reap()
     lease = leases.acquire("pipeline")
-    screen = Screen()
     try:
         return run_trial(options, lease.environment(), screen, leases.reap)
     finally:
@@ -123,7 +123,7 @@ def _quietly(command: Callable[[argparse.Namespace], int]) -> Callable[[argparse
         try:
             return command(given)
         except BrokenPipeError:
-            sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+            sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
             return 0
 
     return run

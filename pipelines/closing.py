@@ -29,7 +29,7 @@ def render(folder: Path, screen: Screen) -> Path | None:
     """Render report.html, junit.xml and ctrf.json; None (and why, on screen) where that failed."""
     try:
         return render_all(folder)["html"]
-    except Exception as error:  # A report that cannot be made must not change the verdict or hide it.
+    except Exception as error:  # noqa: BLE001 - a report that cannot be made must not change the verdict or hide it.
         screen.event(f"no report: {type(error).__name__}: {error}", "INVALID")
         return None
 
@@ -38,7 +38,7 @@ def sign(folder: Path, screen: Screen) -> Path | None:
     """Sign the sign-off; None (and why, on screen) where that failed."""
     try:
         return attest.sign(folder)
-    except Exception as error:  # As above: unsigned is worse than signed, and both are better than no verdict.
+    except Exception as error:  # noqa: BLE001 - as above: unsigned is worse than signed, and both are better than no verdict.
         screen.event(f"not signed: {type(error).__name__}: {error}", "INVALID")
         return None
 

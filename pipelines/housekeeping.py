@@ -3,30 +3,61 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
+import textwrap
 from pathlib import Path
 
 from pipelines import stages
-from reports.model import EnvironmentUnfit
+from pipelines.screen import Screen
+from reports.model import EnvironmentUnfit, Verdict
 
 CACHE_MARKS = ("objects", "parts", "locks")
 """Folders without which a folder is not taken for our cache."""
+KERNEL = "kernel "
+FATAL = ("root", "disk", "cgroups")
+"""Without these no stage can do anything."""
 
 
 def doctor(_given: argparse.Namespace) -> int:
     """One screen of what this machine can and cannot do; 0 able, 2 not able."""
-    text, able = stages.machine_report()
-    print(text)
-    return 0 if able else 2
+    screen = Screen()
+    facts = stages.machine_facts(network=True)
+    working = [fact.name.removeprefix(KERNEL) for fact in facts if fact.ok and fact.name.startswith(KERNEL)]
+    told = "\n".join(textwrap.wrap(", ".join(working), 80, subsequent_indent=" " * 30))
+    screen.line(f"{screen.paint(f'{"ok":<8}', 'PASS')}{'kernel':<22}{told}")
+    for fact in facts:
+        if not (fact.ok and fact.name.startswith(KERNEL)):
+            _show(screen, fact)
+    lacking = [fact.name for fact in facts if fact.required and not fact.ok]
+    screen.line()
+    if lacking:
+        screen.line(f"This machine cannot run the default pipeline yet: {', '.join(lacking)}.", "FAIL")
+        return Verdict.INCONCLUSIVE.exit_code
+    screen.line("This machine can run the default pipeline: python -m pipelines run", "PASS")
+    return 0
 
 
-def require_able(install: bool) -> None:
-    """EnvironmentUnfit, with what to do, where this machine cannot run a pipeline."""
-    problems = stages.machine_problems(install)
-    if problems:
-        listed = "".join(f"\n  {problem}" for problem in problems)
-        raise EnvironmentUnfit(f"{len(problems)} thing(s) are missing (python -m pipelines doctor shows all):{listed}")
+def _show(screen: Screen, fact: stages.Fact) -> None:
+    mark, colour = ("ok", "PASS") if fact.ok else ("MISSING", "FAIL") if fact.required else ("without", "dim")
+    screen.line(f"{screen.paint(f'{mark:<8}', colour)}{fact.name:<22}{fact.detail}")
+    if not fact.ok:
+        needed = f"needed for {fact.needed_for}; " if fact.needed_for else ""
+        screen.line(screen.paint(f"{'':30}{needed}repair: {fact.repair or 'none'}", "dim"))
+
+
+def require_able(screen: Screen, install: bool) -> None:
+    """EnvironmentUnfit, with what to do, where no stage could do its work; a note for what only some tests need.
+
+    install: missing system packages come by themselves.
+    """
+    lacking = [fact for fact in stages.machine_facts(network=False) if fact.required and not fact.ok]
+    fatal = [fact for fact in lacking if fact.name in FATAL or (fact.name == "system packages" and not install)]
+    if fatal:
+        listed = "".join(f"\n  {fact.name}: {fact.detail}\n    repair: {fact.repair}" for fact in fatal)
+        raise EnvironmentUnfit(f"something is missing (python -m pipelines doctor shows all){listed}")
+    for fact in lacking:
+        if fact.name != "system packages":
+            screen.line(f"note: {fact.name}: {fact.detail}; what needs it cannot be judged here", "INCONCLUSIVE")
 
 
 def clean(given: argparse.Namespace) -> int:
@@ -62,10 +93,3 @@ def _agreed(question: str) -> bool:
         print(question + "(nobody to ask: use --yes)")
         return False
     return input(question).strip().lower() in ("y", "yes")
-
-
-def free_space(folder: Path) -> int:
-    """Bytes free where a folder is or would be."""
-    while not folder.exists():
-        folder = folder.parent
-    return shutil.disk_usage(folder).free

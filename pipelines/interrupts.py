@@ -62,7 +62,7 @@ class Interrupts:
         if self.count:
             raise Interrupted
 
-    def _handle(self, number: int, _frame: FrameType | None) -> None:
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
         self.count += 1
         if self._forward is not None:
             self._say("stopping the tests; once more stops at once" if self.count == 1 else "stopping at once")

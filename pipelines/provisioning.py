@@ -119,7 +119,8 @@ class Provisioning:
         return was_running
 
     def _read(self) -> None:
-        assert self._process is not None and self._process.stdout is not None
+        assert self._process is not None
+        assert self._process.stdout is not None
         for line in self._process.stdout:
             try:
                 self._take(json.loads(line))

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TextIO
 
 from reports.model import Decision, Verdict
@@ -66,7 +67,7 @@ class Screen:
             self.stream.flush()
         except BrokenPipeError:
             # The reader has gone (| head). The run goes on: its record and report are files.
-            self.stream = open(os.devnull, "w")  # noqa: SIM115
+            self.stream = Path(os.devnull).open("w")  # noqa: SIM115
 
 
 def show_decision(screen: Screen, decision: Decision, most: int = 12) -> None:

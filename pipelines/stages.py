@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from pipelines import testing
 from pipelines.findings import Finding
@@ -18,6 +19,28 @@ from pipelines.pipeline import Stage
 from pipelines.provisioning import Provisioning
 from pipelines.screen import Screen
 from reports.model import Component, EnvironmentUnfit, Part, Verdict
+
+
+class Fact(Protocol):
+    """One thing about this machine (fixtures.toolchain.machine.Fact). required: the default pipeline needs it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def ok(self) -> bool: ...
+
+    @property
+    def detail(self) -> str: ...
+
+    @property
+    def repair(self) -> str: ...
+
+    @property
+    def needed_for(self) -> str: ...
+
+    @property
+    def required(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -41,15 +64,24 @@ def provide(
 
     tell gets lines of news, and whether one is worth keeping; without it they go to the terminal.
     """
-    from fixtures.toolchain import progress
+    from fixtures.toolchain import progress, system
     from fixtures.toolchain.cache import Cache
     from fixtures.toolchain.provide import provide as provided
 
     def hear(event: progress.Event) -> None:
         if tell is not None:
-            tell(progress.line_of(event), event.state in ("note", "done"))
+            tell(progress.line_of(event), event.state in ("note", "started"))
 
-    yield from provided(components, Cache(), hear if tell else progress.ScreenProgress(), install)
+    news = hear if tell else progress.ScreenProgress()
+    system.ensure(system.missing("run"), lambda text: news(progress.Event("system", "started", text)), install)
+    yield from provided(components, Cache(), news, install)
+
+
+def machine_facts(network: bool) -> Sequence[Fact]:
+    """What this machine can and cannot do."""
+    from fixtures.toolchain import machine
+
+    return machine.facts(network=network)
 
 
 def cache_root() -> Path:
@@ -204,13 +236,3 @@ class StageRun:
         self.screen.event("the cluster stays, as asked:")
         self.screen.line(f"         use it:     export KUBECONFIG={kubeconfig}")
         self.screen.line("         remove it:  python -m pipelines clean --kept")
-
-
-def machine_report() -> tuple[str, bool]:
-    """One screen of what this machine can and cannot do, and whether that is enough for the default pipeline."""
-    return "", True
-
-
-def machine_problems(install: bool) -> list[str]:
-    """What keeps this machine from running a pipeline, each with the command that repairs it."""
-    return []

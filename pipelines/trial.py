@@ -217,7 +217,7 @@ def run(options: Options, environment: dict[str, str], screen: Screen, reap: Cal
         except Interrupted:
             stopped = True
             screen.event("stopped by you", "INCONCLUSIVE")
-        except Exception as error:  # Ours, whatever it is: the run is INVALID and says why; nobody else is blamed.
+        except Exception as error:  # noqa: BLE001 - ours, whatever it is: the run is INVALID and says why
             (book.folder / "log" / "error.txt").write_text(traceback.format_exc())
             book.note(error=f"{type(error).__name__}: {error}")
             screen.event(f"Seatrial itself failed: {error} (log/error.txt)", "INVALID")

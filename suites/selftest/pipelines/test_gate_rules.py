@@ -11,7 +11,7 @@ from pipelines.deviations import Deviation
 from pipelines.findings import Finding, Past
 from pipelines.pipeline import Stage
 from pipelines.policy import Policy
-from reports.model import Level, Outcome, Result, Verdict
+from reports.model import Level, Outcome, Part, Result, Verdict
 from reports.record import End, Record, RecordError
 from suites.selftest.pipelines import synthetic as made
 from suites.selftest.pipelines.synthetic import clause, decide, record, result, standing, texts
@@ -105,11 +105,13 @@ def test_gate_with_an_unreadable_record_says_invalid(tmp_path: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
-    [({"identity": "h1:" + "B" * 43 + "="}, "not the declared one"), ({"version": "1.5.3"}, "declares 1.5.2")],
+    ("other", "words"),
+    [
+        (dataclasses.replace(made.part(), identity="h1:" + "B" * 43 + "="), "not the declared one"),
+        (dataclasses.replace(made.part(), version="1.5.3"), "declares 1.5.2"),
+    ],
 )
-def test_gate_with_a_part_that_is_not_the_declared_one_says_invalid(change: dict[str, str], words: str) -> None:
-    other = dataclasses.replace(made.part(), **change)
+def test_gate_with_a_part_that_is_not_the_declared_one_says_invalid(other: Part, words: str) -> None:
     decision = decide([record([PASSES_A, PASSES_B])], [A, B], parts=[other])
     assert decision.verdict is Verdict.INVALID
     assert words in texts(decision)
@@ -144,7 +146,8 @@ def test_gate_with_a_clause_of_the_full_profile_only_informs_in_quick_and_not_in
     decision = decide(records, [A, B])
     assert decision.verdict is Verdict.PASS
     assert "full profile" in texts(decision)
-    assert decide(records, [A, B], stage=dataclasses.replace(made.STAGE, profile="full")).verdict is Verdict.INCONCLUSIVE
+    full = dataclasses.replace(made.STAGE, profile="full")
+    assert decide(records, [A, B], stage=full).verdict is Verdict.INCONCLUSIVE
 
 
 def test_gate_with_a_reasoned_uncovered_clause_passes() -> None:
