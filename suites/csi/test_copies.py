@@ -129,7 +129,7 @@ def test_clone_in_a_larger_size_offers_the_room(csi: Bench, rng: Random) -> None
     content = write_files(use.target, rng)
     size = 3 * csi.options.capacity
     clone = csi.create(mount(), source=from_volume(use.volume.volume_id), capacity=span(size))
-    assert clone.capacity_bytes in (0, *range(size, 2 * size)), f"the clone has {clone.capacity_bytes} bytes"
+    assert clone.capacity_bytes == 0 or clone.capacity_bytes >= size, f"the clone has {clone.capacity_bytes} bytes"
     up = csi.bring_up(clone)
     status = os.statvfs(up.target)
     offered = status.f_blocks * status.f_frsize

@@ -46,6 +46,8 @@ class Model:
             "publish": lambda: self.csi.publishing(use), "unpublish": lambda: self.csi.unpublishing(use),
             "unstage": lambda: self.csi.unstaging(use), "delete": lambda: self.csi.deletion(use.volume.volume_id),
         }[name]()  # fmt: skip
+        if name == "delete" and "controller.PUBLISH_UNPUBLISH_VOLUME" in self.csi.capabilities:
+            self.csi.client.call(self.csi.detaching(use.volume))
         self.csi.client.call(request)
         self._move(name, slot, state, use)
 
@@ -58,7 +60,8 @@ class Model:
             capability = self.requests[slot].volume_capabilities[0]
             staging = self.csi.path(f"sequence-stage-{volume.volume_id[-8:]}")
             target = self.csi.folder / f"sequence-target-{volume.volume_id[-8:]}"
-            self.uses[slot], self.states[slot] = InUse(volume, capability, staging, target, {}), "made"
+            use = InUse(volume, capability, staging, target, self.csi.attach(volume, capability))
+            self.uses[slot], self.states[slot] = use, "made"
 
     def _move(self, name: str, slot: int, state: str, use: InUse) -> None:
         if name == "delete":
