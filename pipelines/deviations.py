@@ -6,12 +6,13 @@ deviation that is not there any more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.configuration import Misconfigured, read
+from pipelines.configuration import Misconfigured, Table, read
 from reports.model import to_json
 
 SUITES = Path(__file__).parent.parent / "suites"
@@ -19,19 +20,30 @@ SUITES = Path(__file__).parent.parent / "suites"
 
 @dataclass(frozen=True)
 class Deviation:
-    """One known fault: this version of this component breaks this clause. test: only this one, if given."""
+    """One known fault: these versions of this component break this clause. test: only this one, if given.
+
+    expires: until when somebody should have looked at it again, "" for never; it excuses nothing before or after.
+    """
 
     component: str
-    version: str
+    versions: tuple[str, ...]
     clause: str
-    summary: str
+    reason: str
     link: str = ""
     test: str = ""
+    expires: str = ""
     file: str = ""
 
     def shown(self) -> dict[str, Any]:
-        """As run.json lists it."""
-        return dict(to_json(self))
+        """As run.json lists it; `from_shown` reads it back."""
+        return {**to_json(self), "version": ", ".join(self.versions), "summary": self.reason}
+
+
+def from_shown(data: Mapping[str, Any]) -> Deviation:
+    """The deviation that run.json lists. KeyError or TypeError: it is none."""
+    names = {item.name for item in dataclasses.fields(Deviation)}
+    fields = {key: value for key, value in data.items() if key in names}
+    return Deviation(**{**fields, "versions": tuple(data["versions"])})
 
 
 def load(files: Iterable[Path] | None = None) -> tuple[Deviation, ...]:
@@ -48,6 +60,11 @@ def load(files: Iterable[Path] | None = None) -> tuple[Deviation, ...]:
     return tuple(found)
 
 
+def _day(table: Table) -> str:
+    day = table.date("expires") if "expires" in table.data else None
+    return day.isoformat() if day else ""
+
+
 def _read(path: Path) -> list[Deviation]:
     document = read(path)
     root = document.root()
@@ -55,11 +72,12 @@ def _read(path: Path) -> list[Deviation]:
     for table in root.tables("deviation"):
         deviation = Deviation(
             component=table.text("component", required=True),
-            version=table.text("version", required=True),
+            versions=table.texts("versions", required=True),
             clause=table.text("clause", required=True),
-            summary=table.text("summary", required=True),
+            reason=table.text("reason", required=True),
             link=table.text("link"),
             test=table.text("test"),
+            expires=_day(table),
             file=f"{path.parent.name}/{path.name}",
         )
         table.finish()

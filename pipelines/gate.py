@@ -232,16 +232,19 @@ def _deviation_findings(
 ) -> Iterable[Finding]:
     """Known faults, strict both ways: one that shows is explained, one that does not show is pointed out."""
     here = {item.clause.id: item for item in standings}
+    today = case.now.astimezone(datetime.UTC).date().isoformat()
     for deviation in deviations:
         component = case.candidate.component(deviation.component)
         item = here.get(deviation.clause)
-        if item is None or component is None or component.version != deviation.version:
+        if item is None or component is None or component.version not in deviation.versions:
             continue
-        known = f"{deviation.component} {deviation.version}"
+        known = f"{deviation.component} {component.version}"
         results = [result for result in item.tests.results if deviation.test in ("", result.test)]
         if any(result.outcome is Outcome.FAIL for result in results):
-            text = f"{deviation.clause} is a known deviation of {known}: {deviation.summary}"
+            text = f"{deviation.clause} is a known deviation of {known}: {deviation.reason}"
+            if deviation.expires and deviation.expires < today:
+                text += f" (to be looked at again since {deviation.expires})"
             yield Finding.of(Verdict.PASS, text, deviation.link, clause=deviation.clause)
         elif results and all(result.outcome is Outcome.PASS for result in results):
-            text = f"{deviation.clause} passes, though {known} is listed as breaking it ({deviation.summary}). Fixed?"
+            text = f"{deviation.clause} passes, though {known} is listed as breaking it ({deviation.reason}). Fixed?"
             yield Finding.of(Verdict.PASS, text, f"Remove the entry from {deviation.file}.", clause=deviation.clause)

@@ -24,7 +24,7 @@ def doctor(_given: argparse.Namespace) -> int:
     facts = stages.machine_facts(network=True)
     working = [fact.name.removeprefix(KERNEL) for fact in facts if fact.ok and fact.name.startswith(KERNEL)]
     told = "\n".join(textwrap.wrap(", ".join(working), 80, subsequent_indent=" " * 30))
-    screen.line(f"{screen.paint(f'{"ok":<8}', 'PASS')}{'kernel':<22}{told}")
+    screen.line(f"{screen.paint('ok      ', 'PASS')}{'kernel':<22}{told}")
     for fact in facts:
         if not (fact.ok and fact.name.startswith(KERNEL)):
             _show(screen, fact)

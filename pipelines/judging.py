@@ -9,11 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pipelines import closing, gate, pipeline, policy, waivers
+from pipelines import closing, deviations, gate, pipeline, policy, waivers
 from pipelines import promote as promotion
 from pipelines.candidate import load as load_candidate
 from pipelines.configuration import Misconfigured
-from pipelines.deviations import Deviation
 from pipelines.findings import Finding, Past
 from pipelines.logbook import now as present
 from pipelines.pipeline import Stage
@@ -75,7 +74,7 @@ def decide_again(
             parts=_stage_parts(run, stage) or ([] if stage.suites else parts),
             policy=policy.load(policy_file or stage.policy),
             waivers=known_waivers,
-            deviations=[Deviation(**item) for item in facts.get("deviations", [])],
+            deviations=[deviations.from_shown(item) for item in facts.get("deviations", [])],
             history=history,
             now=now,
             incidents=_incidents(run, stage),
