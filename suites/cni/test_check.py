@@ -92,24 +92,69 @@ def flush_rules(network: Network, attachment: Attachment) -> None:
     network.host.run("nft", "flush", "ruleset")
 
 
-def damage(clause: str, act: Callable[[Network, Attachment], None], damaged: str) -> object:
-    """One case of the test below; damaged says what is wrong after act."""
-    return pytest.param(act, damaged, marks=pytest.mark.clause(clause), id=act.__name__)
-
-
 @pytest.mark.parametrize(
     ("act", "damaged"),
     [
-        damage("cni.check.detects-address-changed", change_address, "the container's address is another"),
-        damage("cni.check.detects-route-removed", remove_route, "the routes of the result are gone"),
-        damage("cni.check.detects-interface-removed", remove_interface, "the interface is gone"),
-        damage("cni.check.detects-mac-changed", change_mac, "the interface has another hardware address"),
-        damage("cni.check.detects-bridge-left", leave_bridge, "the host's end is no longer in the bridge"),
-        damage("cni.check.detects-host-port-down", take_host_port_down, "the host's end is down"),
-        damage("cni.check.detects-gateway-gone", remove_gateway, "the gateway's address is gone from the host"),
-        damage("cni.check.detects-reservation-lost", drop_reservation, "the address is no longer reserved"),
-        damage("cni.check.detects-reservation-exchanged", exchange_reservation, "another address is reserved"),
-        damage("cni.check.detects-rules-flushed", flush_rules, "the masquerading rules are gone"),
+        pytest.param(
+            change_address,
+            "the container's address is another",
+            marks=pytest.mark.clause("cni.check.detects-address-changed"),
+            id="detects-address-changed",
+        ),
+        pytest.param(
+            remove_route,
+            "the routes of the result are gone",
+            marks=pytest.mark.clause("cni.check.detects-route-removed"),
+            id="detects-route-removed",
+        ),
+        pytest.param(
+            remove_interface,
+            "the interface is gone",
+            marks=pytest.mark.clause("cni.check.detects-interface-removed"),
+            id="detects-interface-removed",
+        ),
+        pytest.param(
+            change_mac,
+            "the interface has another hardware address",
+            marks=pytest.mark.clause("cni.check.detects-mac-changed"),
+            id="detects-mac-changed",
+        ),
+        pytest.param(
+            leave_bridge,
+            "the host's end is no longer in the bridge",
+            marks=pytest.mark.clause("cni.check.detects-bridge-left"),
+            id="detects-bridge-left",
+        ),
+        pytest.param(
+            take_host_port_down,
+            "the host's end is down",
+            marks=pytest.mark.clause("cni.check.detects-host-port-down"),
+            id="detects-host-port-down",
+        ),
+        pytest.param(
+            remove_gateway,
+            "the gateway's address is gone from the host",
+            marks=pytest.mark.clause("cni.check.detects-gateway-gone"),
+            id="detects-gateway-gone",
+        ),
+        pytest.param(
+            drop_reservation,
+            "the address is no longer reserved",
+            marks=pytest.mark.clause("cni.check.detects-reservation-lost"),
+            id="detects-reservation-lost",
+        ),
+        pytest.param(
+            exchange_reservation,
+            "another address is reserved",
+            marks=pytest.mark.clause("cni.check.detects-reservation-exchanged"),
+            id="detects-reservation-exchanged",
+        ),
+        pytest.param(
+            flush_rules,
+            "the masquerading rules are gone",
+            marks=pytest.mark.clause("cni.check.detects-rules-flushed"),
+            id="detects-rules-flushed",
+        ),
     ],
 )
 def test_check_of_a_damaged_attachment_fails(
