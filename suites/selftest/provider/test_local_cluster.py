@@ -1,0 +1,95 @@
+"""A local cluster: what it can do while it runs, and that nothing of it is left afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fixtures.clusters.descriptions import connect
+from fixtures.clusters.kubeconfig import (
+    KubeconfigProvider,
+    clean,
+    namespace_annotations,
+    namespace_labels,
+    our_namespaces,
+)
+from fixtures.clusters.local.cluster import LocalCluster
+from fixtures.clusters.local.provider import LocalProvider
+from fixtures.clusters.provider import ClusterSpec
+from fixtures.clusters.workloads import Pods, Services
+from fixtures.plugin import Parts
+from fixtures.wait import wait_until
+from suites.selftest.provider.traces import network_namespaces, traces_of
+
+
+@pytest.fixture(scope="module")
+def local(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    """A cluster of two nodes, its complete end checked after the last test."""
+    before = network_namespaces()
+    made = LocalProvider().create(ClusterSpec("selftest", parts, tmp_path_factory.mktemp("cluster"), nodes=2))
+    assert traces_of(made.lease.label), "a running cluster has to show, or the check below proves nothing"
+    ours = {str(Path(f"/proc/{node.pid}/ns/net").readlink()) for node in made.local_nodes()} - before
+    yield made
+    left = made.destroy()
+    assert (left, traces_of(made.lease.label), ours & network_namespaces()) == ([], [], set())
+
+
+@pytest.fixture
+def namespace(local: LocalCluster, request: pytest.FixtureRequest) -> Iterator[tuple[Any, str]]:
+    """A connection and a namespace of the test's own."""
+    from kubernetes import client
+
+    name = request.node.name.replace("_", "-")[-40:].strip("-")
+    with connect(local.kubeconfig, None, through_proxy=False) as api:
+        core = client.CoreV1Api(api)
+        core.create_namespace({"metadata": {"name": name}})
+        wait_until(
+            "its default service account is there",
+            lambda: core.read_namespaced_service_account("default", name),
+            retry_on=client.ApiException,
+        )
+        yield api, name
+        core.delete_namespace(name)
+
+
+def test_pods_on_two_nodes_reach_each_other_by_service_name(local: LocalCluster, namespace: tuple[Any, str]) -> None:
+    pods = Pods(*namespace)
+    server = pods.run("server", command=["/agnhost", "netexec", "--http-port=8080"], node="node1")
+    caller = pods.run("caller", node="node2")
+    Services(*namespace).expose("web", {"app": "server"}, 80, 8080)
+    direct = pods.exec(caller, ["/agnhost", "connect", "--timeout=5s", f"{server.address}:8080"])
+    direct.require_success("a pod of another node")
+    named = ["/agnhost", "connect", "--timeout=5s", f"web.{namespace[1]}.svc.cluster.local:80"]
+    wait_until("the service's name leads to the pod", lambda: pods.exec(caller, named).returncode == 0, 10)
+    assert pods.exec(caller, ["sh", "-c", "echo out; echo err >&2; exit 7"]).returncode == 7
+
+
+def test_scheduler_killed_is_restarted_and_reported(local: LocalCluster) -> None:
+    node = local.local_nodes()[0]
+    before = node.programs()["kube-scheduler"]["pid"]
+    node.exec(["kill", "-9", str(before)]).require_success("kill in the node's own numbering")
+
+    def restarted() -> bool:
+        now = node.programs()["kube-scheduler"]
+        return bool(now["state"] == "running" and now["pid"] != before)
+
+    wait_until("the scheduler runs again", restarted, 10)
+    assert any("kube-scheduler on node1: killed by SIGKILL" in incident for incident in local.incidents())
+
+
+def test_existing_cluster_is_cleaned_of_our_namespaces_alone(local: LocalCluster, namespace: tuple[Any, str]) -> None:
+    from kubernetes import client
+
+    label = "seatrial-0badcafe"
+    metadata = {"labels": namespace_labels(label), "annotations": namespace_annotations()}
+    client.CoreV1Api(namespace[0]).create_namespace({"metadata": {"name": label, **metadata}})
+    existing = KubeconfigProvider(local.kubeconfig, None, label).create(ClusterSpec("existing", Parts({}, ""), Path()))
+    assert {node.name for node in existing.nodes()} == {"node1", "node2"}
+    assert existing.capabilities == {"network-policy"}
+    assert clean(local.kubeconfig) == [f"namespace {label}"]
+    gone = wait_until("our namespace is gone", lambda: not our_namespaces(local.kubeconfig, None, label), 20)
+    assert gone
+    assert client.CoreV1Api(namespace[0]).read_namespace(namespace[1]).status.phase == "Active"
