@@ -231,9 +231,7 @@ def _worse(one: ClauseRow, other: ClauseRow) -> ClauseRow:
     return replace(one, required=one.required or other.required)
 
 
-def _standings(
-    stage: Stage, catalogue: Catalogue, by_clause: Mapping[str, list[Result]]
-) -> Iterable[ClauseStanding]:
+def _standings(stage: Stage, catalogue: Catalogue, by_clause: Mapping[str, list[Result]]) -> Iterable[ClauseStanding]:
     """The gate's standings, or, where no gate decided, those that follow from the record alone."""
     if stage.decision is not None and stage.decision.standings:
         yield from stage.decision.standings

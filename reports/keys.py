@@ -128,9 +128,7 @@ def _public(key: Any) -> PublicKey:
     if key.keytype != "ed25519":
         raise ValueError(f"{key.keytype} is not Ed25519")
     raw = Ed25519PublicKey.from_public_bytes(bytes.fromhex(key.keyval["public"]))
-    return PublicKey(
-        str(key.keyid), raw.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode(), key
-    )
+    return PublicKey(str(key.keyid), raw.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode(), key)
 
 
 def _bytes(path: Path) -> bytes:

@@ -21,14 +21,18 @@ _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("access key", re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b")),
     (
         "credentials",
-        re.compile(r"(?i)\bauthorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic|negotiate|token)\s+(?P<secret>(?!\[redacted)[^\s\"',]+)"),
+        re.compile(
+            r"(?i)\bauthorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic|negotiate|token)\s+(?P<secret>(?!\[redacted)[^\s\"',]+)"
+        ),
     ),
     ("token", re.compile(r"(?i)\bbearer\s+(?P<secret>(?!\[redacted)[A-Za-z0-9._~+/-]{16,}=*)")),
     ("password", re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@]*:(?P<secret>(?!\[redacted)[^\s/@]+)@")),
     ("bootstrap token", re.compile(r"(?<![\w.-])[a-z0-9]{6}\.[a-z0-9]{16}(?![\w.-])")),
     (
         "key data",
-        re.compile(r"(?i)\b(?:client-key-data|tls\.key|\.dockerconfigjson)[\"']?\s*[:=]\s*[\"']?(?P<secret>(?!\[redacted)[^\s\"',}]+)"),
+        re.compile(
+            r"(?i)\b(?:client-key-data|tls\.key|\.dockerconfigjson)[\"']?\s*[:=]\s*[\"']?(?P<secret>(?!\[redacted)[^\s\"',}]+)"
+        ),
     ),
     (
         "secret",

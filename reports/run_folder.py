@@ -8,6 +8,7 @@
       policy.toml         optional: the policy that the gates used (byte copy)
       waivers.toml        optional: the waiver file that the gates used (byte copy)
       stages.toml         optional: the pipeline file (byte copy)
+      policies/<stage>.toml           optional: the policy of each stage (byte copies)
       parts.json          optional until provisioning ends: [to_json(Part), ...]
       catalogue.json      optional: {"digest": sha256 hex, "clauses": [to_json(Clause), ...]}; without it the
                           clauses of this checkout are shown, and a differing digest is pointed out
@@ -77,6 +78,7 @@ _SIGNED_FILES = (
     "run.json", "candidate.json", "candidate.toml", "policy.toml", "waivers.toml", "stages.toml", "parts.json",
     "catalogue.json",
 )  # fmt: skip
+_PER_STAGE = (("policies", ".toml"), ("decisions", ".json"))
 
 
 class RunFolderError(Exception):
@@ -211,7 +213,7 @@ class RunFolder:
         """sha256 of the files that a sign-off binds, by path from the run folder, in a fixed order."""
         names = list(_SIGNED_FILES)
         names += [record.path.relative_to(self.path).as_posix() for stage in self.stages for record in stage.records]
-        names += [f"decisions/{stage.name}.json" for stage in self.stages]
+        names += [f"{kind}/{stage.name}{end}" for kind, end in _PER_STAGE for stage in self.stages]
         files = {name: self.path / name for name in names}
         return {name: sha256_of(file) for name, file in files.items() if file.is_file()}
 

@@ -165,4 +165,4 @@ def _result(item: dict[str, Any], hostile: bool) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{write(Path(sys.argv[1]), verdict=(sys.argv + ['FAIL'])[2])}\n")
+    sys.stdout.write(f"{write(Path(sys.argv[1]), verdict=sys.argv[2] if len(sys.argv) > 2 else 'FAIL')}\n")

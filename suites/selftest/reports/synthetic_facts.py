@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
 from typing import Any
 
 from reports.model import Verdict
@@ -33,36 +35,7 @@ PARTS: list[tuple[str, str, str, str, list[str]]] = [
 ]  # fmt: skip
 
 # id, level, layer, section, obligation, uncovered
-CLAUSES: list[tuple[str, str, str, str, str, str]] = [
-    ("csi.identity.names-itself", "must", "protocol", "GetPluginInfo", "The driver answers with a name and a version.", ""),
-    ("csi.create-volume.idempotent", "must", "protocol", "CreateVolume", "The same request twice gives one volume.", ""),
-    ("csi.create-volume.honours-limit", "must", "protocol", "CreateVolume", "A volume is never larger than the limit asked for.", ""),
-    ("csi.delete-volume.unknown-is-ok", "must", "protocol", "DeleteVolume", "Deleting a volume that is gone succeeds.", ""),
-    ("csi.node-publish.read-only-refuses-writes", "must", "protocol", "NodePublishVolume", "A volume published read-only refuses writes.", ""),
-    ("csi.snapshot.survives-source", "should", "protocol", "CreateSnapshot", "A snapshot stays readable after its source volume is deleted.", ""),
-    ("csi.list-volumes.pages-without-loss", "should", "protocol", "ListVolumes", "Paging through volumes shows each exactly once.", ""),
-    ("csi.modify-volume.refuses-unknown", "must", "protocol", "ControllerModifyVolume", "Unknown mutable parameters are refused.", "the reference driver has no mutable parameters yet"),
-    ("csi.pod-volume.keeps-data", "expectation", "cluster", "in the cluster", "Data written by one pod is there for the next pod on the claim.", ""),
-    ("cni.add.creates-interface", "must", "protocol", "ADD", "After ADD the named interface exists in the namespace and is up.", ""),
-    ("cni.add.address-is-unique", "must", "protocol", "host-local", "No two attachments get the same address.", ""),
-    ("cni.del.twice-succeeds", "must", "protocol", "DEL", "DEL succeeds when the attachment is gone already.", ""),
-    ("cni.check.detects-missing-route", "must", "protocol", "CHECK", "CHECK fails when a route of the result is gone.", ""),
-    ("cni.gc.removes-stale", "should", "protocol", "GC", "GC releases what no listed attachment owns.", ""),
-    ("cni.portmap.udp-after-restart", "expectation", "protocol", "portmap", "A UDP port mapping reaches the new pod after the old one is gone.", ""),
-    ("cni.pod-to-pod.reaches", "expectation", "cluster", "in the cluster", "A pod reaches a pod on another node by its address.", ""),
-    ("cni.network-policy.denies-then-allows", "must", "cluster", "NetworkPolicy", "A deny policy stops traffic, and removing it lets traffic by again.", ""),
-    ("cri.run-pod-sandbox.ready", "must", "protocol", "RunPodSandbox", "A sandbox that was run is reported ready with its address.", ""),
-    ("cri.exec-sync.returns-exit-code", "must", "protocol", "ExecSync", "The exit code of the command is returned.", ""),
-    ("cri.stop-container.honours-timeout", "must", "protocol", "StopContainer", "A container that ignores the stop signal is killed after the timeout.", ""),
-    ("cri.seccomp.default-profile-applies", "should", "protocol", "SecurityContext", "The runtime's default seccomp profile is applied when asked for.", ""),
-    ("cri.image.size-is-reported", "should", "protocol", "ListImages", "Every image is listed with its size.", ""),
-    ("cri.pod.memory-limit-kills", "must", "cluster", "resources", "A container beyond its memory limit is killed and says OOMKilled.", ""),
-    ("gpu.register.endpoint-answers", "must", "protocol", "Register", "The registered endpoint answers for its options.", ""),
-    ("gpu.allocate.only-own-devices", "must", "protocol", "Allocate", "A container gets only the devices that it was allocated.", ""),
-    ("gpu.health.reports-unhealthy", "must", "protocol", "ListAndWatch", "A device that breaks is reported unhealthy.", ""),
-    ("gpu.preferred.is-subset", "should", "protocol", "GetPreferredAllocation", "The preferred set is part of the available set.", ""),
-    ("gpu.pod.sees-only-own", "expectation", "cluster", "in the cluster", "A pod sees the GPU it was allocated and no other.", ""),
-]  # fmt: skip
+CLAUSES: list[list[str]] = tomllib.loads(Path(__file__).with_name("synthetic_clauses.toml").read_text())["clauses"]
 
 STANDINGS = {
     "cni.check.detects-missing-route": "waived",
@@ -83,7 +56,7 @@ TEXTS: dict[str, dict[str, Any]] = {
             "policy deny-all deleted 20:16:03.530\n"
             "waited for: pod client reaches 10.244.1.7:8080; limit 30 s; last seen: timed out\n"
             "iptables-save on node n1 (lines of the pod's chain):\n"
-            "-A KUBE-POD-FW-7QK2 -m comment --comment \"default deny\" -j REJECT --reject-with icmp-port-unreachable"
+            '-A KUBE-POD-FW-7QK2 -m comment --comment "default deny" -j REJECT --reject-with icmp-port-unreachable'
         ),
         "evidence": [
             {"name": "iptables-n1.txt", "path": "evidence/network-policy/iptables-n1.txt", "sha256": ""},
@@ -106,19 +79,17 @@ TEXTS: dict[str, dict[str, Any]] = {
 }
 
 EVIDENCE = {
-    "staging/evidence/network-policy/iptables-n1.txt": "*filter\n:KUBE-POD-FW-7QK2 - [0:0]\n-A KUBE-POD-FW-7QK2 -j REJECT\n",
+    "staging/evidence/network-policy/iptables-n1.txt": "*filter\n-A KUBE-POD-FW-7QK2 -j REJECT\n",
     "staging/evidence/network-policy/kube-router-n1.log": "\n".join(
-        f"I1123 20:16:{n % 60:02d}.114 network_policy_controller.go:{200 + n}] sync {n} done in 12.4ms" for n in range(220)
+        f"I1123 20:16:{n % 60:02d}.114 policy_controller.go:{200 + n}] sync {n} done in 12.4ms" for n in range(220)
     ),
-}  # fmt: skip
+}
 
 REASONS = [
     (
-        "required clause cni.network-policy.denies-then-allows failed: traffic stays blocked 30 s after the deny "
-        "policy was removed",
+        "required clause cni.network-policy.denies-then-allows failed: traffic stays blocked 30 s after its removal",
         "cni.network-policy.denies-then-allows",
-        "Repair kube-router 2.10.0 and put its new digest into the candidate, or have the owner of the risk write "
-        "a waiver for this clause in waivers.toml (owner, reason, link, expiry).",
+        "Repair kube-router 2.10.0 and put its new digest into the candidate, or waive this clause in waivers.toml.",
     ),
     (
         "required clause cri.pod.memory-limit-kills has no result: the run ended before its test reported",
@@ -130,11 +101,16 @@ REASONS = [
 HEADER: dict[str, Any] = {
     "seed": 20261123,
     "suites": ["csi", "cni", "cri", "gpu"],
-    "subjects": {"csi": "reference driver", "cni": "bridge 1.9.1", "cri": "containerd 2.4.2", "gpu": "reference plugin"},
+    "subjects": {
+        "csi": "reference driver",
+        "cni": "bridge 1.9.1",
+        "cri": "containerd 2.4.2",
+        "gpu": "reference plugin",
+    },
     "environment": {"kernel": "6.8.0-48-generic", "cgroup": "v2", "cpus": 2},
     "command": [".venv/bin/pytest", "suites", "--seed", "20261123"],
     "seatrial": "0.1.0",
-}  # fmt: skip
+}
 
 RUN: dict[str, Any] = {
     "finished": "2026-11-23T20:17:02Z",
@@ -143,34 +119,52 @@ RUN: dict[str, Any] = {
     "provider": "local",
     "nodes": 2,
     "seed": 20261123,
-    "command": ["python", "-m", "pipelines", "run", "--candidate", "pipelines/candidates/default.toml", "--seed", "20261123"],
+    "command": ["python", "-m", "pipelines", "run", "--seed", "20261123"],
     "seatrial": {"version": "0.1.0", "commit": "c1c02ee5d0f14b7aa3ef0c6a6a6b1d29c2f8f0aa"},
     "catalogue": CATALOGUE,
     "machine": {
-        "distribution": "Debian GNU/Linux 12", "kernel": "6.8.0-48-generic", "architecture": "amd64", "cpus": 2,
-        "memory": "7.8 GiB", "cgroup": "v2", "python": "3.11.7", "go": "1.26.8",
+        "distribution": "Debian GNU/Linux 12",
+        "kernel": "6.8.0-48-generic",
+        "architecture": "amd64",
+        "cpus": 2,
+        "memory": "7.8 GiB",
+        "cgroup": "v2",
+        "python": "3.11.7",
+        "go": "1.26.8",
     },
     "departures": [
-        "Nodes are Linux namespaces on one kernel, not machines: a kernel fault or a reboot of one node cannot be tried.",
+        "Nodes are namespaces on one kernel, not machines: the reboot of one node cannot be tried.",
         "The kubelet runs with the feature gate KubeletInUserNamespace.",
         "GPUs are simulated by the reference device plugin; no NVIDIA driver is involved.",
     ],
     "stages": [
         {"name": "dev", "title": "Components alone, over their sockets", "suites": ["csi", "cni", "cri", "gpu"]},
-        {"name": "staging", "title": "The whole platform in an ephemeral cluster", "suites": ["csi", "cni", "cri", "gpu"]},
+        {
+            "name": "staging",
+            "title": "The whole platform in an ephemeral cluster",
+            "suites": ["csi", "cni", "cri", "gpu"],
+        },
         {"name": "production", "title": "Sign-off", "suites": []},
     ],
     "waivers": [
         {
-            "id": "W-7", "clause": "cni.check.detects-missing-route", "component": "cni-plugins", "version": "1.9.1",
-            "owner": "Ines Okafor, network", "reason": "Nothing in this platform calls CHECK; containerd 2.4 does not.",
-            "link": "https://example.org/issues/1042", "expires": "2027-02-01",
+            "id": "W-7",
+            "clause": "cni.check.detects-missing-route",
+            "component": "cni-plugins",
+            "version": "1.9.1",
+            "owner": "Ines Okafor, network",
+            "reason": "Nothing in this platform calls CHECK; containerd 2.4 does not.",
+            "link": "https://example.org/issues/1042",
+            "expires": "2027-02-01",
         },
     ],
     "deviations": [
         {
-            "component": "cni-plugins", "version": "1.9.1", "clause": "cni.check.detects-missing-route",
-            "summary": "bridge compares addresses but not routes on CHECK.", "link": "https://example.org/plugins/77",
+            "component": "cni-plugins",
+            "version": "1.9.1",
+            "clause": "cni.check.detects-missing-route",
+            "summary": "bridge compares addresses but not routes on CHECK.",
+            "link": "https://example.org/plugins/77",
         },
     ],
     "not_in_profile": [
@@ -179,4 +173,4 @@ RUN: dict[str, Any] = {
     ],
     "untested": [{"what": "Upgrade from the previous release", "reason": "the candidate names no predecessor"}],
     "timings": {"provisioning": 9.4, "cluster ready": 6.8, "dev": 41.2, "staging": 88.6, "teardown": 1.3},
-}  # fmt: skip
+}

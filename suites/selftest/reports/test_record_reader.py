@@ -86,10 +86,10 @@ def test_record_without_a_beginning_is_refused(tmp_path: Path) -> None:
 
 
 def test_record_with_lines_after_its_end_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(record.RecordError, match="after the \"end\" line"):
+    with pytest.raises(record.RecordError, match='after the "end" line'):
         record.read(written(tmp_path, RUN, END, RESULT))
 
 
 def test_record_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(record.RecordError, match="nothing.jsonl: cannot be read"):
+    with pytest.raises(record.RecordError, match=r"nothing\.jsonl: cannot be read"):
         record.read(tmp_path / "nothing.jsonl")

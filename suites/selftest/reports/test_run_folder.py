@@ -45,7 +45,7 @@ def test_run_that_ended_with_an_error_is_invalid_whatever_the_gates_said(tmp_pat
 def test_run_folder_without_run_json_is_refused_by_name(tmp_path: Path) -> None:
     folder = synthetic.write(tmp_path / "r")
     (folder / "run.json").unlink()
-    with pytest.raises(run_folder.RunFolderError, match="run.json: cannot be read"):
+    with pytest.raises(run_folder.RunFolderError, match=r"run\.json: cannot be read"):
         run_folder.load(folder)
 
 

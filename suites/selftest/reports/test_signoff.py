@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from reports import attest, keys, schema, verification
+from reports import attest, keys, run_folder, schema, verification
 from reports.render import render_all
 from suites.selftest.reports import synthetic
 
+Pairs = list[tuple[Path, Path]]  # of keys: private, public
 NOW = datetime(2026, 11, 23, 21, 0, tzinfo=UTC)
 
 
@@ -28,7 +29,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def release(tmp_path: Path) -> list[tuple[Path, Path]]:
+def release(tmp_path: Path) -> Pairs:
     """Three key pairs: (private, public)."""
     private = [tmp_path / f"{name}.pem" for name in ("alice", "bob", "carol")]
     return [(path, keys.generate_key(path)) for path in private]
@@ -63,7 +64,7 @@ def test_development_signature_stays_untrusted_when_its_key_is_given(folder: Pat
     assert not found.trusted
 
 
-def test_release_signature_is_trusted_with_its_key_and_only_then(folder: Path, release: list[tuple[Path, Path]]) -> None:
+def test_release_signature_is_trusted_with_its_key_and_only_then(folder: Path, release: Pairs) -> None:
     (private, public), (_, other), _ = release
     envelope = attest.sign(folder, [private], now=NOW)
     assert attest.may_promote(attest.verify(envelope, keys=[public], now=NOW))
@@ -74,7 +75,7 @@ def test_release_signature_is_trusted_with_its_key_and_only_then(folder: Path, r
     assert "signed by another key" in wrong.problems[0]
 
 
-def test_two_of_three_must_be_two_different_keys(folder: Path, release: list[tuple[Path, Path]]) -> None:
+def test_two_of_three_must_be_two_different_keys(folder: Path, release: Pairs) -> None:
     public = [pair[1] for pair in release]
     envelope = attest.sign(folder, [release[0][0]], now=NOW)
     one = attest.verify(envelope, keys=[*public, public[0]], threshold=2, now=NOW)
@@ -84,7 +85,7 @@ def test_two_of_three_must_be_two_different_keys(folder: Path, release: list[tup
     assert not attest.verify(envelope, keys=public, threshold=3, now=NOW).ok
 
 
-def test_development_sign_off_takes_no_further_signature(folder: Path, release: list[tuple[Path, Path]]) -> None:
+def test_development_sign_off_takes_no_further_signature(folder: Path, release: Pairs) -> None:
     envelope = attest.sign(folder, now=NOW)
     with pytest.raises(verification.EnvelopeError, match="cannot be made trusted"):
         attest.add_signature(envelope, release[0][0], now=NOW)
@@ -105,7 +106,7 @@ def test_development_mark_cannot_be_wiped_off(folder: Path, tmp_path: Path) -> N
     assert not found.trusted
 
 
-def test_foreign_key_named_in_the_payload_is_never_trusted(folder: Path, release: list[tuple[Path, Path]]) -> None:
+def test_foreign_key_named_in_the_payload_is_never_trusted(folder: Path, release: Pairs) -> None:
     forged = attest.sign(folder, [release[2][0]], now=NOW)
     found = attest.verify(forged, keys=[release[0][1], release[1][1]], now=NOW)
     assert not found.ok
@@ -128,15 +129,17 @@ def test_changed_file_is_named(folder: Path, name: str) -> None:
 def test_decision_put_in_later_is_seen(folder: Path) -> None:
     envelope = attest.sign(folder, now=NOW)
     shutil.copy(folder / "decisions/dev.json", folder / "decisions/canary.json")
-    assert attest.verify(envelope, now=NOW).problems == ("decisions/canary.json is in the run folder and was not signed",)
+    found = attest.verify(envelope, now=NOW)
+    assert found.problems == ("decisions/canary.json is in the run folder and was not signed",)
 
 
 def test_changed_evidence_is_seen_through_the_record(folder: Path) -> None:
     file = folder / "dev/evidence.txt"
     file.write_text("seen")
     record = folder / "dev/record.jsonl"
-    item = {"name": "e", "path": "evidence.txt", "sha256": verification.sha256_of(file)}
-    record.write_text(record.read_text().replace('"worker": "gw0"', f'"worker": "gw0", "evidence": [{json.dumps(item)}]', 1))
+    item = {"name": "e", "path": "evidence.txt", "sha256": run_folder.sha256_of(file)}
+    told = f'"worker": "gw0", "evidence": [{json.dumps(item)}]'
+    record.write_text(record.read_text().replace('"worker": "gw0"', told, 1))
     envelope = attest.sign(folder, now=NOW)
     assert attest.verify(envelope, now=NOW).ok
     file.write_text("changed")
@@ -188,14 +191,15 @@ def test_statement_matches_the_published_schema_and_the_schema_bites(folder: Pat
 def test_statement_binds_what_was_not_tested_and_every_part(folder: Path) -> None:
     statement = statement_in(attest.sign(folder, now=NOW))
     predicate = statement["predicate"]
-    assert {item["kind"] for item in predicate["notTested"]} >= {"could-not-run", "uncovered", "not-in-profile", "other"}
+    kinds = {item["kind"] for item in predicate["notTested"]}
+    assert kinds >= {"could-not-run", "uncovered", "not-in-profile", "other"}
     assert len(statement["subject"]) == 1 + sum(len(part.sha256) for part in synthetic.parts())
     assert predicate["departures"]
     assert predicate["waivers"]["used"][0]["owner"] == "Ines Okafor, network"
     assert set(predicate["stages"][0]["records"]) == {"dev/record.jsonl"}
 
 
-def test_sign_off_of_a_failed_candidate_says_so_and_permits_nothing(tmp_path: Path, release: list[tuple[Path, Path]]) -> None:
+def test_sign_off_of_a_failed_candidate_says_so_and_permits_nothing(tmp_path: Path, release: Pairs) -> None:
     folder = synthetic.write(tmp_path / "f")
     found = attest.verify(attest.sign(folder, [release[0][0]], now=NOW), keys=[release[0][1]], now=NOW)
     assert found.trusted

@@ -1,0 +1,161 @@
+"""The HTML report: it says what the record says, loads nothing, and lets no text of a subject act as markup."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from reports import findings
+from reports.render import render_html
+from suites.selftest.reports import synthetic
+from suites.selftest.reports.page import Page
+
+
+def page_of(folder: Path) -> Page:
+    return Page(render_html(folder).read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return synthetic.write(tmp_path_factory.mktemp("runs") / "20261123-201407")
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path) -> Page:
+    return page_of(folder)
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Page:
+    return page_of(synthetic.write(tmp_path_factory.mktemp("runs") / "hostile", hostile=True))
+
+
+def test_page_is_well_formed(page: Page, hostile: Page) -> None:
+    assert page.faults == []
+    assert hostile.faults == []
+    ids = [element.attributes["id"] for element in page.elements if "id" in element.attributes]
+    assert len(ids) == len(set(ids))
+    targets = {element.attributes["href"][1:] for element in page.all("a") if element.attributes["href"][0] == "#"}
+    assert targets <= set(ids)
+
+
+def test_markup_in_texts_of_a_subject_shows_as_text(page: Page, hostile: Page) -> None:
+    assert len(hostile.all("script")) == len(page.all("script")) == 1
+    assert not hostile.has("img")
+    assert hostile.text.count(synthetic.HOSTILE) >= 10
+    assert not [key for element in hostile.elements for key in element.attributes if key.startswith("on")]
+
+
+def test_page_loads_nothing_and_allows_only_its_own_script_and_style(page: Page) -> None:
+    policy = next(item for item in page.all("meta") if "http-equiv" in item.attributes).attributes["content"]
+    assert policy.startswith("default-src 'none'; ")
+    for tag in ("style", "script"):
+        digest = base64.b64encode(hashlib.sha256(page.all(tag)[0].text.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+    assert not [item for item in page.elements if {"src", "srcset", "style", "poster"} & set(item.attributes)]
+    assert not page.has("link")
+    assert not re.search(r"url\(|@import", page.all("style")[0].text)
+
+
+def test_verdict_reason_and_remedy_come_first(page: Page) -> None:
+    assert page.all("h1")[0].text == "atlas 2026.11 is not fit to go on"
+    assert page.text.startswith("✕ FAIL atlas 2026.11 is not fit to go on Stage staging: required clause")
+    first = page.text[:1200]
+    assert "What would let it go on" in first
+    assert "Repair kube-router 2.10.0" in first
+
+
+def test_counts_on_the_page_are_those_of_the_findings(folder: Path, page: Page) -> None:
+    found = findings.of_folder(folder)
+    rows = [item for item in page.all("tr") if "data-standing" in item.attributes]
+    assert len(rows) == len(found.rows) == 28
+    for standing, count in found.counts().items():
+        assert sum(1 for row in rows if row.attributes["data-standing"] == standing) == count
+    assert "24 of 28 clauses judged by 26 tests" in page.text
+    assert "3 of 28 clauses without a finding, 2 required; 1 more not applicable" in page.text
+
+
+def test_failure_shows_all_that_its_test_said(page: Page) -> None:
+    article = next(item for item in page.all("article") if item.attributes["id"] == "failure-1")
+    for words in (
+        "traffic stays blocked 30 s after the deny policy was removed",
+        "A deny policy stops traffic",
+        "TCP 10.244.1.7:8080 answers within 10 s",
+        "connect: timed out (31 attempts",
+        "Does the controller rebuild its ipsets",
+        "policy deny-all deleted 20:16:03.530",
+        "KUBE-POD-FW-7QK2 -j REJECT",
+        "blocks this candidate",
+        "--seed 20261123",
+    ):
+        assert words in article.text
+
+
+def test_everything_not_tested_is_named_with_its_reason(folder: Path, page: Page) -> None:
+    section = page.text[page.text.index("Not tested") : page.text.index("What failed")]
+    untested = findings.of_folder(folder).untested
+    assert len(untested) >= 10
+    for item in untested:
+        assert item.what in section
+        assert " ".join(item.reason.split()) in section
+
+
+def test_waiver_is_shown_with_owner_reason_and_expiry(page: Page) -> None:
+    row = next(item for item in page.all("tr") if "Ines Okafor" in item.text)
+    assert "Nothing in this platform calls CHECK" in row.text
+    assert "2027-02-01" in row.text
+
+
+def test_evidence_outside_the_run_folder_is_neither_read_nor_linked(tmp_path: Path) -> None:
+    folder = synthetic.write(tmp_path / "r")
+    (tmp_path / "private.txt").write_text("the neighbour's secret")
+    record = folder / "staging/record.jsonl"
+    record.write_text(record.read_text().replace("evidence/network-policy/iptables-n1.txt", "../../private.txt"))
+    page = page_of(folder)
+    assert "the neighbour's secret" not in page.source
+    assert not [item for item in page.all("a") if "private.txt" in item.attributes["href"]]
+
+
+def test_link_of_a_waiver_that_would_run_script_is_shown_as_text(tmp_path: Path) -> None:
+    folder = synthetic.write(tmp_path / "r")
+    data = json.loads((folder / "run.json").read_text())
+    data["waivers"][0]["link"] = "javascript:alert(1)"
+    (folder / "run.json").write_text(json.dumps(data))
+    page = page_of(folder)
+    assert {element.attributes["href"].partition(":")[0] for element in page.all("a")} >= {"https"}
+    assert not [item for item in page.all("a") if item.attributes["href"].lower().startswith("javascript")]
+
+
+def test_page_of_a_killed_run_says_that_it_was_killed(tmp_path: Path) -> None:
+    folder = synthetic.write(tmp_path / "r")
+    (folder / "decisions/staging.json").unlink()
+    record = folder / "staging/record.jsonl"
+    record.write_bytes(record.read_bytes()[:-300])
+    page = page_of(folder)
+    assert page.text.startswith("? INCONCLUSIVE atlas 2026.11 cannot be judged yet")
+    assert "cut off after" in page.text
+    assert 'has no "end" line' in page.text
+
+
+def test_page_of_a_run_that_ended_before_anything_ran_is_drawn(tmp_path: Path) -> None:
+    folder = tmp_path / "r"
+    folder.mkdir()
+    (folder / "candidate.json").write_text('{"name": "empty"}')
+    (folder / "run.json").write_text(
+        '{"id": "r", "started": "2026-11-23T20:14:07Z", "stages": ["dev"], "error": "no source served runc"}'
+    )
+    page = page_of(folder)
+    assert page.faults == []
+    assert page.text.startswith("! INVALID empty was not judged: this run is void no source served runc")
+
+
+def test_page_names_no_secret_of_a_text(tmp_path: Path) -> None:
+    folder = synthetic.write(tmp_path / "r")
+    (folder / "staging/evidence/network-policy/iptables-n1.txt").write_text("password=correct-horse\n")
+    assert "correct-horse" not in page_of(folder).source
+    assert "[redacted: secret]" in page_of(folder).source
