@@ -1,0 +1,1 @@
+"""The GPU suite judged: its reference passes, its mutants die."""
