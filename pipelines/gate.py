@@ -30,6 +30,7 @@ class _Case:
     candidate: Candidate
     policy: Policy
     now: datetime.datetime
+    deviations: tuple[Deviation, ...]
 
 
 def evaluate(
@@ -60,7 +61,7 @@ def evaluate(
     else:
         readable = [record for record in records if isinstance(record, Record)]
         findings += integrity.record_findings(stage, candidate, catalogue, records, parts, policy, now)
-        case = _Case(stage, candidate, policy, now)
+        case = _Case(stage, candidate, policy, now, tuple(_of_candidate(deviations, candidate)))
         standings = _standings(case, catalogue, readable, waivers if policy.waivers else ())
         if any(record.planned and record.planned.tests for record in readable):
             # Without any plan one reason says so; it needs no further one for each clause.
@@ -68,7 +69,7 @@ def evaluate(
                 findings += _clause_findings(case, item)
         findings += _nothing_ran(standings)
         findings += _waiver_findings(case, standings, waivers, catalogue)
-        findings += _deviation_findings(case, standings, deviations)
+        findings += _gone_deviations(case, standings)
     findings = sorted(dict.fromkeys(findings), key=Finding.order)
     return Decision(
         stage=stage.name,
@@ -126,7 +127,8 @@ def _clause_findings(case: _Case, item: Standing) -> list[Finding]:
         remedy = "Fix the component" + (f", then repeat: {repeat}" if repeat else " and run again")
         if item.required and not item.expired:
             remedy += ". If it must ship as it is, somebody answers for it: a waiver with owner, reason and expiry."
-        add(Verdict.FAIL, f"{clause.id} does not hold: {summary}", remedy)
+        summary = summary.rstrip(".") + "."
+        add(Verdict.FAIL, f"{clause.id} does not hold: {summary}{_known(case, item)}", remedy)
     elif item.standing == "could-not-run":
         why = next((result.summary for result in item.tests.of(Outcome.COULD_NOT_RUN)), "")
         why = why or "a test of several clauses stopped at another one"
@@ -227,24 +229,31 @@ def _waiver_findings(
             yield Finding.of(Verdict.PASS, text, remedy, clause=waiver.clause)
 
 
-def _deviation_findings(
-    case: _Case, standings: Sequence[Standing], deviations: Sequence[Deviation]
-) -> Iterable[Finding]:
-    """Known faults, strict both ways: one that shows is explained, one that does not show is pointed out."""
-    here = {item.clause.id: item for item in standings}
-    today = case.now.astimezone(datetime.UTC).date().isoformat()
+def _of_candidate(deviations: Sequence[Deviation], candidate: Candidate) -> Iterable[Deviation]:
     for deviation in deviations:
-        component = case.candidate.component(deviation.component)
+        component = candidate.component(deviation.component)
+        if component is not None and component.version in deviation.versions:
+            yield deviation
+
+
+def _known(case: _Case, item: Standing) -> str:
+    """What is known of a clause's failures already. It explains; the failure stays one."""
+    today = case.now.astimezone(datetime.UTC).date().isoformat()
+    told = ""
+    for deviation in case.deviations:
+        if deviation.clause == item.clause.id and any(deviation.test in ("", one.test) for one in item.failures):
+            again = f"; to be looked at again since {deviation.expires}" if "" < deviation.expires < today else ""
+            told += f" This is a known deviation of {deviation.component}{again}: {deviation.reason}"
+    return told
+
+
+def _gone_deviations(case: _Case, standings: Sequence[Standing]) -> Iterable[Finding]:
+    """Known faults that do not show any more: strict both ways, so that the lists stay true."""
+    here = {item.clause.id: item for item in standings}
+    for deviation in case.deviations:
         item = here.get(deviation.clause)
-        if item is None or component is None or component.version not in deviation.versions:
-            continue
-        known = f"{deviation.component} {component.version}"
-        results = [result for result in item.tests.results if deviation.test in ("", result.test)]
-        if any(result.outcome is Outcome.FAIL for result in results):
-            text = f"{deviation.clause} is a known deviation of {known}: {deviation.reason}"
-            if deviation.expires and deviation.expires < today:
-                text += f" (to be looked at again since {deviation.expires})"
-            yield Finding.of(Verdict.PASS, text, deviation.link, clause=deviation.clause)
-        elif results and all(result.outcome is Outcome.PASS for result in results):
-            text = f"{deviation.clause} passes, though {known} is listed as breaking it ({deviation.reason}). Fixed?"
-            yield Finding.of(Verdict.PASS, text, f"Remove the entry from {deviation.file}.", clause=deviation.clause)
+        results = [one for one in item.tests.results if deviation.test in ("", one.test)] if item else []
+        if results and all(one.outcome is Outcome.PASS for one in results):
+            text = f"{deviation.clause} passes, though {deviation.component} is listed as breaking it. Fixed?"
+            remedy = f"Remove the entry from {deviation.file}: {deviation.reason}"
+            yield Finding.of(Verdict.PASS, text, remedy, clause=deviation.clause)

@@ -180,7 +180,7 @@ def test_gate_with_a_known_deviation_explains_it_and_says_when_it_is_gone() -> N
     known = Deviation("runc", ("1.5.2",), A.id, "forgets things", "https://example.org", file="csi/deviations.toml")
     failing = decide([record([FAILS_A, PASSES_B])], [A, B], deviations=[known])
     assert failing.verdict is Verdict.FAIL
-    assert "known deviation of runc 1.5.2" in texts(failing)
+    assert "known deviation of runc" in texts(failing)
     fixed = decide([record([PASSES_A, PASSES_B])], [A, B], deviations=[known])
     assert fixed.verdict is Verdict.PASS
     assert "Fixed?" in texts(fixed)
