@@ -69,7 +69,7 @@ UNTESTED = {
     "not-reached": ("Stages not reached", "Nothing of these stages was tried."),
     "missing": ("Planned, no result", "The run ended before these tests reported."),
     "could-not-run": ("Could not run here", "This machine or cluster cannot tell; it never counts as a pass."),
-    "uncovered": ("No test exists", "The clause is known, a test is not written."),
+    "uncovered": ("Without a test", "No test of this run was planned for these clauses."),
     "not-in-profile": ("Left out by the profile", "A fuller profile would test these."),
     "not-in-run": ("Outside this run", "Clauses of the catalogue that no stage of this run took up."),
     "not-applicable": ("Not declared by the subject", "The component does not claim the capability."),
@@ -133,14 +133,23 @@ class Findings:
             return ()
         return tuple(reason for reason in stage.decision.reasons if reason.blocking)
 
+    @property
+    def remedies_grouped(self) -> tuple[tuple[str, tuple[Reason, ...]], ...]:
+        """The blocking reasons under what would repair them, so that one repair for many clauses is said once."""
+        groups: dict[str, list[Reason]] = {}
+        for reason in self.remedies:
+            groups.setdefault(reason.remedy, []).append(reason)
+        return tuple((remedy, tuple(reasons)) for remedy, reasons in groups.items())
+
     def _all_passed(self) -> str:
         names = [stage.name for stage in self.run.stages if stage.decision is not None]
         waived = self.counts()["waived"]
         stages = f"stage {names[0]}" if len(names) == 1 else f"stages {', '.join(names[:-1])} and {names[-1]}"
         text = f"The gates of {stages} let the candidate by" if len(names) > 1 else f"The gate of {stages} let it by"
-        if waived:
-            return f"{text}; {waived} failing clause{'s' if waived > 1 else ''} let by under waiver."
-        return f"{text}; every required clause in scope passed."
+        told = [f"{waived} failing clause{'s' if waived > 1 else ''} under waiver"] if waived else []
+        open_ = sum(1 for item in self.untested if item.required and item.kind != "not-applicable")
+        told += [f"{open_} required clause{'s' if open_ > 1 else ''} untested"] if open_ else []
+        return f"{text}, with {' and '.join(told)}." if told else f"{text}; every required clause in scope passed."
 
     def _first_reason(self, stage: Stage) -> str:
         reasons = list(self.remedies) or list(stage.decision.reasons if stage.decision else ())

@@ -122,13 +122,14 @@ def _untested(found: Findings) -> list[str]:
 
 def _remedies(found: Findings, room: int) -> list[str]:
     """As many of the remedies as there is room for, each in at most two lines."""
-    reasons = found.remedies
-    if not reasons or room < 3:
+    groups = found.remedies_grouped
+    if not groups or room < 3:
         return []
     lines = ["", "  What would let it go on:"]
-    for number, reason in enumerate(reasons, start=1):
-        text = _wrapped(reason.remedy or reason.text, f"  {number}. ", 2)
-        left = len(reasons) - number + 1
+    for number, (remedy, reasons) in enumerate(groups, start=1):
+        many = f" ({len(reasons)} times)" if remedy and len(reasons) > 1 else ""
+        text = _wrapped((remedy or reasons[0].text) + many, f"  {number}. ", 2)
+        left = len(groups) - number + 1
         if len(lines) + len(text) + (1 if left > 1 else 0) > room:
             lines.append(f"     and {left} more in the report")
             break

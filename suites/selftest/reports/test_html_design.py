@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 
 import pytest
@@ -103,27 +103,47 @@ def test_page_fits_a_phone_by_its_style(page: Page) -> None:
     assert kinds == {"stack", "suites"}
 
 
-@pytest.mark.parametrize("width", [320, 390, 1280])
-def test_page_in_a_browser_does_not_scroll_sideways(tmp_path: Path, width: int) -> None:
+def in_browser(tmp_path: Path, width: int, expression: str) -> str:
+    """The value of a JavaScript expression over the page, where `doc` is its document, in a frame of that width."""
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:
         pytest.skip("could not run: no Chromium here, so the page was not measured in a browser")
-    folder = synthetic.write(tmp_path / "r")
-    source = render_html(folder).read_text(encoding="utf-8").replace("<details", "<details open")
+    source = render_html(synthetic.write(tmp_path / "r")).read_text(encoding="utf-8")
     frame = (
-        f'<iframe id="f" width="{width}" height="800" srcdoc="{escape(source)}"></iframe><p id="out"></p><script>'
-        'onload=()=>{const d=document.getElementById("f").contentDocument.documentElement;'
-        'const wide=[...d.querySelectorAll("*")].filter(e=>e.getBoundingClientRect().right>d.clientWidth+1&&'
-        'getComputedStyle(e).position!=="absolute").map(e=>e.tagName+"."+e.className+"#"+e.id);'
-        'document.getElementById("out").textContent="widths "+d.scrollWidth+" "+d.clientWidth+" by "+wide}</script>'
+        f'<!DOCTYPE html><iframe id="f" width="{width}" height="800" srcdoc="{escape(source)}"></iframe>'
+        '<p id="out"></p>'
+        f'<script>onload=()=>{{const doc=document.getElementById("f").contentDocument;'
+        f'document.getElementById("out").textContent="value "+JSON.stringify({expression})}}</script>'
     )
-    (tmp_path / "frame.html").write_text(f"<!DOCTYPE html>{frame}", encoding="utf-8")
+    (tmp_path / "frame.html").write_text(frame, encoding="utf-8")
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
     flags += ["--disable-background-networking", "--disable-component-update", f"--user-data-dir={tmp_path}/profile"]
-    done = subprocess.run(
-        [browser, *flags, "--dump-dom", (tmp_path / "frame.html").as_uri()],
-        capture_output=True, text=True, timeout=90, check=True,
-    )  # fmt: skip
-    measured = re.search(r"widths (\d+) (\d+) by (.*?)</p>", done.stdout)
-    assert measured is not None
-    assert int(measured[1]) <= int(measured[2]), measured[3]
+    command = [browser, *flags, "--dump-dom", (tmp_path / "frame.html").as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=True)
+    found = re.search(r'<p id="out">value (.*?)</p>', done.stdout)
+    assert found is not None, done.stdout[-2000:]
+    return unescape(found[1])
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_page_in_a_browser_does_not_scroll_sideways(tmp_path: Path, width: int) -> None:
+    """With everything folded out; the elements that stick out are named."""
+    expression = (
+        '(()=>{doc.querySelectorAll("details").forEach(e=>{e.open=true});const all=[...doc.querySelectorAll("main *")];'
+        "const room=doc.documentElement.clientWidth;"
+        "const wide=all.filter(e=>e.getBoundingClientRect().right>room+1&&getComputedStyle(e).position!='absolute');"
+        "return [doc.documentElement.scrollWidth<=room,all.length>500,wide.map(e=>e.tagName+'.'+e.className)]})()"
+    )
+    assert in_browser(tmp_path, width, expression) == "[true,true,[]]"
+
+
+def test_filter_in_a_browser_leaves_the_matching_clauses(tmp_path: Path) -> None:
+    """The script runs under the page's own content policy, and the filter shows what it should."""
+    expression = (
+        '(()=>{doc.getElementById("f-standing").value="fail";'
+        'doc.getElementById("filters").dispatchEvent(new Event("input",{bubbles:true}));'
+        'const rows=[...doc.querySelectorAll("tr[data-standing]")].filter(e=>e.checkVisibility());'
+        'return [rows.map(e=>e.id),doc.getElementById("f-count").textContent]})()'
+    )
+    shown = in_browser(tmp_path, 1280, expression)
+    assert shown == '[["clause-cni.network-policy.denies-then-allows"],"1 of 28 clauses shown"]'

@@ -41,7 +41,7 @@ def with_many_reasons(folder: Path, count: int) -> Path:
     file = folder / "decisions/staging.json"
     data = json.loads(file.read_text())
     data["reasons"] = [
-        {"text": f"clause {n} failed " + "at length " * 40, "remedy": "repair it " * 30} for n in range(count)
+        {"text": f"clause {n} failed " + "at length " * 40, "remedy": f"repair {n} " * 30} for n in range(count)
     ]
     file.write_text(json.dumps(data))
     return folder
