@@ -1,0 +1,1 @@
+"""The CNI contract: its clauses and the tests that judge them."""

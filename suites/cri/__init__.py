@@ -1,0 +1,1 @@
+"""The CRI contract: its clauses and the tests that judge them."""

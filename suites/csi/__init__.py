@@ -1,0 +1,1 @@
+"""The CSI contract: its clauses and the tests that judge them."""

@@ -1,0 +1,1 @@
+"""The GPU contract: its clauses and the tests that judge them."""
