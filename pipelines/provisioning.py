@@ -129,6 +129,7 @@ class Provisioning:
         status = self._process.wait()
         if len(self.parts) < len(self.order) and self.failed is None and not self._stopping:
             self._fail(Verdict.INVALID, f"The build ended with exit status {status} before all parts were there.")
+        self.doing = ""
         self.finished.set()
         self._notify()
 
