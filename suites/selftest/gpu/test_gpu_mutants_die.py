@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from reports.catalogue import load
-from reports.model import Outcome, Result
+from reports.model import Layer, Outcome, Result
 from reports.record import read
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -81,10 +81,19 @@ def test_folder_without_plugin_could_not_run_and_says_why(tmp_path: Path) -> Non
     assert all("no plugin to talk to" in one.summary for one in found)
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.full] * (n in SLOW)) for n in MUTANTS])
-def test_mutant_dies_at_the_clause_it_breaks(name: str, tmp_path: Path) -> None:
+def marks_of(name: str) -> list[pytest.MarkDecorator]:
+    """Slow ones are for the full profile, those of cluster clauses need a cluster."""
+    layer = load().clauses[MUTANTS[name]].layer
+    return [pytest.mark.full] * (name in SLOW) + [pytest.mark.cluster] * (layer == Layer.CLUSTER)
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=marks_of(name)) for name in MUTANTS])
+def test_mutant_dies_at_the_clause_it_breaks(name: str, tmp_path: Path, pytestconfig: pytest.Config) -> None:
     clause = MUTANTS[name]
     options = ["--mutant", f"gpu/{name}", "--clause", clause, "--device-plugin-patience", "4"]
+    for option in ("cluster_state", "provider"):
+        if chosen := getattr(pytestconfig.option, option):
+            options += [f"--{option.replace('_', '-')}", str(chosen)]
     found = results_of(tmp_path, options)
     assert not any(one.harness_error for one in found), troubles(found)
     failed = [one for one in found if one.outcome is Outcome.FAIL]
