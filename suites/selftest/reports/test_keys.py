@@ -27,6 +27,7 @@ def test_development_key_made_by_many_at_once_is_one_key(tmp_path: Path) -> None
 
 def test_generated_key_is_not_overwritten(tmp_path: Path) -> None:
     keys.generate_key(tmp_path / "release.pem")
+    assert stat.S_IMODE((tmp_path / "release.pem").stat().st_mode) == 0o600
     before = (tmp_path / "release.pem").read_bytes()
     with pytest.raises(keys.KeyFileError, match="exists already"):
         keys.generate_key(tmp_path / "release.pem")

@@ -20,12 +20,18 @@ Pairs = list[tuple[Path, Path]]  # of keys: private, public
 NOW = datetime(2026, 11, 23, 21, 0, tzinfo=UTC)
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SEATRIAL_HOME", str(tmp_path / "home"))
-    path = synthetic.write(tmp_path / "r", verdict="PASS")
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = synthetic.write(tmp_path_factory.mktemp("runs") / "r", verdict="PASS")
     render_all(path)
     return path
+
+
+@pytest.fixture
+def folder(rendered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run folder of the test's own, and a home for its keys."""
+    monkeypatch.setenv("SEATRIAL_HOME", str(tmp_path / "home"))
+    return Path(shutil.copytree(rendered, tmp_path / "r"))
 
 
 @pytest.fixture
