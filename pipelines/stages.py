@@ -93,7 +93,7 @@ def cache_root() -> Path:
 
 def remove_tree(folder: Path) -> None:
     """Remove a folder, also where Go left read-only folders in it."""
-    from fixtures.toolchain.cache import _remove_tree as remove
+    from fixtures.toolchain.cache import remove_tree as remove
 
     remove(folder)
 
