@@ -76,7 +76,8 @@ def _run(given: argparse.Namespace) -> int:
     leases.reap()
     lease = leases.acquire("pipeline")
     try:
-        return run_trial(options, lease.environment(), screen, leases.reap)
+        # Within the run, where a Ctrl-C cannot cut it short; again here for runs that end in an error.
+        return run_trial(options, lease.environment(), screen, lambda: [*leases.reap(), *lease.release()])
     finally:
         for line in lease.release():
             if line.startswith("left:"):

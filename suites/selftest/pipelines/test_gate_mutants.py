@@ -21,7 +21,7 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
     "waiver_serves_any_version": ("standings.py", "and component.version in waiver.versions", ""),
     "waiver_serves_any_test": ("standings.py", 'if waiver.test in ("", failure.test)]', "]"),
     "nothing_shown_passes": ("gate.py", "findings += _nothing_ran(standings)", "pass"),
-    "fail_hides_invalid": ("findings.py", "Verdict.FAIL, Verdict.INVALID).index", "Verdict.INVALID, Verdict.FAIL).index"),
+    "fail_hides_invalid": ("findings.py", "Verdict.FAIL, Verdict.INVALID).", "Verdict.INVALID, Verdict.FAIL)."),
     "harness_errors_pass": ("integrity.py", "if result.harness_error:", "if False:"),
     "killed_runs_pass": ("integrity.py", "if record.end is None:", "if record.end is None and False:"),
     "any_part_will_do": ("integrity.py", "if declared and not open_ended and", "if False and"),

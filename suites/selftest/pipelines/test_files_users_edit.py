@@ -1,0 +1,118 @@
+"""Candidate, pipeline, policy and waiver files: every mistake is told at once, with file, line and field."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipelines import candidate, pipeline, policy, waivers
+from pipelines.arguments import CANDIDATE
+from pipelines.configuration import Misconfigured, line_index
+
+GOOD = CANDIDATE.read_text()
+
+
+def problems(path: Path, text: str) -> str:
+    """What candidate.load says of this text."""
+    path.write_text(text)
+    with pytest.raises(Misconfigured) as raised:
+        candidate.load(path)
+    return str(raised.value)
+
+
+def line_of(text: str, part: str) -> int:
+    return 1 + text[: text.index(part)].count("\n")
+
+
+CASES = {
+    "an unknown component": ('name = "runc"', 'name = "runk"', 'Did you mean "runc"?'),
+    "an unknown key": ("cgo = true", "cgoo = true", 'Did you mean "cgo"?'),
+    "a wrong type": ("cgo = true", 'cgo = "yes"', "must be true or false"),
+    "a bad sum": ('sum = "h1:eUUowc2WJCnFY', 'sum = "h2:eUUowc2WJCnFY', "as in go.sum"),
+    "an unknown kind": ('kind = "builtin"', 'kind = "built-in"', 'Did you mean "builtin"?'),
+    "two versions": ('version = "v1.5.2"', 'version = "v1.5.1"', "the component says it is 1.5.2"),
+    "a component twice": ('name = "cni-plugins"', 'name = "runc"  # again', "already declared above"),
+    "broken TOML": ('name = "runc"', "name = runc", "this is not TOML"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_candidate_with_a_mistake_names_file_line_and_remedy(case: str, tmp_path: Path) -> None:
+    old, new, words = CASES[case]
+    text = GOOD.replace(old, new, 1)
+    told = problems(tmp_path / "mine.toml", text)
+    assert f"{tmp_path / 'mine.toml'}:{line_of(text, new)}:" in told
+    assert words in told
+
+
+def test_candidate_with_several_mistakes_tells_all_in_order(tmp_path: Path) -> None:
+    text = GOOD.replace('name = "runc"', 'name = "runk"').replace("cgo = true", "cgo = 1").replace("h1:p6", "h1:?6")
+    told = problems(tmp_path / "mine.toml", text).splitlines()
+    numbers = [int(line.split(":")[1]) for line in told]
+    assert len(told) == 3
+    assert numbers == sorted(numbers)
+
+
+def test_candidate_digest_ignores_layout_and_follows_content(tmp_path: Path) -> None:
+    spaced, other = tmp_path / "spaced.toml", tmp_path / "other.toml"
+    spaced.write_text("# a remark\n\n" + GOOD.replace(" = ", "  =  "))
+    other.write_text(GOOD.replace("2.10.0", "2.10.1"))
+    assert candidate.load(spaced).digest == candidate.load(CANDIDATE).digest
+    assert candidate.load(other).digest != candidate.load(CANDIDATE).digest
+
+
+def test_own_driver_by_path_is_one_more_entry(tmp_path: Path) -> None:
+    text = '[release]\nname = "mine"\n[[component]]\nname = "csi-driver"\nversion = "1"\n'
+    text += '[[component.source]]\nkind = "path"\npath = "driver"\n'
+    (tmp_path / "mine.toml").write_text(text)
+    component = candidate.load(tmp_path / "mine.toml").component("csi-driver")
+    assert component is not None
+    assert component.sources[0].path == str(tmp_path / "driver")
+
+
+def test_quick_profile_leaves_out_what_only_full_needs() -> None:
+    loaded = candidate.load(CANDIDATE)
+    for profile, expected in (("quick", False), ("full", True)):
+        stage = pipeline.load(profile=profile).stages[1]
+        component = loaded.component("kubernetes")
+        assert component is not None
+        narrowed = candidate.narrowed(component, stage.files[profile])
+        assert ("kubectl" in narrowed.sources[0].packages.values()) is expected
+
+
+def test_pipeline_with_mistakes_names_their_lines(tmp_path: Path) -> None:
+    text = pipeline.DEFAULT.read_text().replace('"containerd"', '"containrd"', 1).replace('"cluster"', '"klaster"', 1)
+    (tmp_path / "stages.toml").write_text(text)
+    with pytest.raises(Misconfigured) as raised:
+        pipeline.load(tmp_path / "stages.toml", policies=pipeline.DEFAULT.parent / "policy")
+    told = str(raised.value)
+    assert 'Did you mean "containerd"?' in told
+    assert 'Did you mean "cluster"?' in told
+
+
+def test_stage_that_does_not_exist_is_told_with_the_nearest() -> None:
+    with pytest.raises(Misconfigured, match='Did you mean "staging"'):
+        pipeline.load().until("stagin")
+
+
+def test_waiver_without_owner_reason_link_or_expiry_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "w.toml").write_text('[[waiver]]\nid = "W"\nclause = "csi.*"\ncomponent = "runc"\nversions = ["1"]\n')
+    with pytest.raises(Misconfigured) as raised:
+        waivers.load(tmp_path / "w.toml")
+    for word in ("owner", "reason", "link", "expires", "one clause exactly"):
+        assert word in str(raised.value)
+
+
+def test_shipped_policies_and_waivers_are_well_formed() -> None:
+    assert policy.load(pipeline.load().stages[0].policy).waivers
+    assert all(item.owner and item.link for item in waivers.load())
+
+
+def test_line_index_knows_nested_entries_strings_and_arrays() -> None:
+    text = 'a = """\n[x]\n"""\n[[t]]\nb = [\n 1,\n]\n[[t.u]]\nc = 1\n[[t]]\n[[t.u]]\nd."e f" = 2\n'
+    lines = line_index(text)
+    assert lines["t", 0, "b"] == 5
+    assert lines["t", 0, "u", 0, "c"] == 9
+    assert lines["t", 1, "u", 0, "d", "e f"] == 12
+    assert ("x",) not in lines
