@@ -15,8 +15,6 @@ from reports.model import ClauseViolation
 CLONE, SNAPSHOT = "controller.CLONE_VOLUME", "controller.CREATE_DELETE_SNAPSHOT"
 
 
-
-
 @pytest.mark.clause("csi.restore.holds-the-data")
 @pytest.mark.parametrize("moment", ["published", "taken down"])
 def test_restored_snapshot_holds_the_data(csi: Bench, rng: Random, moment: str) -> None:

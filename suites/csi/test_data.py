@@ -10,7 +10,7 @@ import pytest
 
 from fixtures.subjects.csi.bench import Bench
 from fixtures.subjects.csi.content import require_files, user_files, write_files
-from fixtures.subjects.csi.leaks import loops_below, mounts_below
+from fixtures.subjects.csi.leaks import lasting_loops, mounts_below
 from fixtures.subjects.csi.requests import MIB, block, messages, mount, span
 from reports.model import ClauseViolation
 
@@ -108,6 +108,6 @@ def test_whole_life_leaves_nothing(csi: Bench, kind: str) -> None:
     csi.delete(use.volume)
     left = mounts_below(csi.folder)
     if csi.driver.owned and csi.driver.state is not None:
-        left += [f"{device} on {file}" for device, file in loops_below(csi.driver.state).items()]
+        left += [f"{device} on {file}" for device, file in lasting_loops(csi.driver.state).items()]
     if left:
         raise ClauseViolation("a deleted volume left something behind", expected="nothing", actual=left)

@@ -25,9 +25,7 @@ def _detach(csi: Bench) -> Any:
 
 
 def _validate(csi: Bench) -> Any:
-    return messages().ValidateVolumeCapabilitiesRequest(
-        volume_id=csi.create().volume_id, volume_capabilities=[mount()]
-    )
+    return messages().ValidateVolumeCapabilitiesRequest(volume_id=csi.create().volume_id, volume_capabilities=[mount()])
 
 
 def _snapshot(csi: Bench) -> Any:

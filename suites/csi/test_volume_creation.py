@@ -38,7 +38,7 @@ def test_volume_of_an_impossible_size_is_out_of_range(csi: Bench) -> None:
 @pytest.mark.clause("csi.create-volume.limit-below-requirement-is-refused")
 def test_volume_with_limit_below_requirement_is_refused(csi: Bench) -> None:
     request = csi.creation(capacity=span(2 * csi.options.capacity, csi.options.capacity))
-    csi.client.require_refusal(request, "OUT_OF_RANGE", "INVALID_ARGUMENT", because="the limit is below the requirement")
+    csi.client.require_refusal(request, "OUT_OF_RANGE", "INVALID_ARGUMENT", because="the limit is too low")
 
 
 @pytest.mark.clause("csi.create-volume.is-idempotent")
@@ -112,7 +112,7 @@ def test_absent_source_is_not_found(csi: Bench, kind: str) -> None:
 @pytest.mark.clause("csi.create-volume.foreign-topology-is-refused")
 def test_volume_for_a_foreign_topology_is_refused(csi: Bench) -> None:
     csi.require("plugin.VOLUME_ACCESSIBILITY_CONSTRAINTS")
-    request, foreign = csi.creation(), {key: "seatrial-nowhere" for key in csi.capabilities.topology.segments}
+    request, foreign = csi.creation(), dict.fromkeys(csi.capabilities.topology.segments, "seatrial-nowhere")
     request.accessibility_requirements.requisite.add(segments=foreign)
     csi.client.require_refusal(request, "RESOURCE_EXHAUSTED", because="the driver has nothing in that topology")
 
