@@ -63,8 +63,8 @@ def evaluate(
         findings += integrity.record_findings(stage, candidate, catalogue, records, parts, policy, now)
         case = _Case(stage, candidate, policy, now, tuple(_of_candidate(deviations, candidate)))
         standings = _standings(case, catalogue, readable, waivers if policy.waivers else ())
-        if any(record.planned and record.planned.tests for record in readable):
-            # Without any plan one reason says so; it needs no further one for each clause.
+        if any(record.results for record in readable):
+            # Without any result one reason says so; it needs no further one for each clause.
             for item in standings:
                 findings += _clause_findings(case, item)
         findings += _nothing_ran(standings)

@@ -110,6 +110,9 @@ def _ending(record: Record, again: str) -> Iterable[Finding]:
         yield Finding.of(Verdict.INCONCLUSIVE, text, again)
     if record.planned is None or not record.planned.tests:
         yield Finding.of(Verdict.INCONCLUSIVE, "The record plans no test at all.", again)
+    elif not record.results:
+        text = f"Not one of the {len(record.planned.tests)} planned tests has a result; the log of the stage says why."
+        yield Finding.of(Verdict.INCONCLUSIVE, text, again)
     if record.end is None:
         text = "The run was killed before its end; what it had not reached is not known."
         yield Finding.of(Verdict.INCONCLUSIVE, text, again)
