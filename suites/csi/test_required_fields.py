@@ -14,6 +14,10 @@ from fixtures.subjects.csi.bench import Bench
 from fixtures.subjects.csi.requests import block, changed, messages, mount, span, without
 
 
+def _delete(csi: Bench) -> Any:
+    return csi.deletion(csi.create().volume_id)
+
+
 def _attach(csi: Bench) -> Any:
     csi.require("controller.PUBLISH_UNPUBLISH_VOLUME")
     return csi.attaching(csi.create(), mount())
@@ -89,33 +93,176 @@ def _node_expand(csi: Bench) -> Any:
     )
 
 
-CASES: list[tuple[str, str, Callable[[Bench], Any]]] = [
-    ("create-volume", "name", lambda csi: csi.creation()),
-    ("create-volume", "volume_capabilities", lambda csi: csi.creation()),
-    ("delete-volume", "volume_id", lambda csi: csi.deletion(csi.create().volume_id)),
-    *[("controller-publish", field, _attach) for field in ("volume_id", "node_id", "volume_capability")],
-    ("controller-unpublish", "volume_id", _detach),
-    *[("validate", field, _validate) for field in ("volume_id", "volume_capabilities")],
-    *[("create-snapshot", field, _snapshot) for field in ("name", "source_volume_id")],
-    ("delete-snapshot", "snapshot_id", _delete_snapshot),
-    ("get-snapshot", "snapshot_id", _get_snapshot),
-    *[("controller-expand", field, _expand) for field in ("volume_id", "capacity_range")],
-    ("get-volume", "volume_id", _get_volume),
-    *[("node-stage", field, _stage) for field in ("volume_id", "staging_target_path", "volume_capability")],
-    *[("node-unstage", field, _unstage) for field in ("volume_id", "staging_target_path")],
-    *[("node-publish", field, _publish) for field in ("volume_id", "target_path", "volume_capability")],
-    *[("node-unpublish", field, _unpublish) for field in ("volume_id", "target_path")],
-    *[("node-stats", field, _stats) for field in ("volume_id", "volume_path")],
-    *[("node-expand", field, _node_expand) for field in ("volume_id", "volume_path")],
+CASES = [
+    pytest.param(
+        "name", Bench.creation, id="create-volume-name", marks=pytest.mark.clause("csi.create-volume.name-is-required")
+    ),
+    pytest.param(
+        "volume_capabilities",
+        Bench.creation,
+        id="create-volume-volume_capabilities",
+        marks=pytest.mark.clause("csi.create-volume.volume-capabilities-is-required"),
+    ),
+    pytest.param(
+        "volume_id",
+        _delete,
+        id="delete-volume-volume_id",
+        marks=pytest.mark.clause("csi.delete-volume.volume-id-is-required"),
+    ),
+    pytest.param(
+        "volume_id",
+        _attach,
+        id="controller-publish-volume_id",
+        marks=pytest.mark.clause("csi.controller-publish.volume-id-is-required"),
+    ),
+    pytest.param(
+        "node_id",
+        _attach,
+        id="controller-publish-node_id",
+        marks=pytest.mark.clause("csi.controller-publish.node-id-is-required"),
+    ),
+    pytest.param(
+        "volume_capability",
+        _attach,
+        id="controller-publish-volume_capability",
+        marks=pytest.mark.clause("csi.controller-publish.volume-capability-is-required"),
+    ),
+    pytest.param(
+        "volume_id",
+        _detach,
+        id="controller-unpublish-volume_id",
+        marks=pytest.mark.clause("csi.controller-unpublish.volume-id-is-required"),
+    ),
+    pytest.param(
+        "volume_id", _validate, id="validate-volume_id", marks=pytest.mark.clause("csi.validate.volume-id-is-required")
+    ),
+    pytest.param(
+        "volume_capabilities",
+        _validate,
+        id="validate-volume_capabilities",
+        marks=pytest.mark.clause("csi.validate.volume-capabilities-is-required"),
+    ),
+    pytest.param(
+        "name", _snapshot, id="create-snapshot-name", marks=pytest.mark.clause("csi.create-snapshot.name-is-required")
+    ),
+    pytest.param(
+        "source_volume_id",
+        _snapshot,
+        id="create-snapshot-source_volume_id",
+        marks=pytest.mark.clause("csi.create-snapshot.source-volume-id-is-required"),
+    ),
+    pytest.param(
+        "snapshot_id",
+        _delete_snapshot,
+        id="delete-snapshot-snapshot_id",
+        marks=pytest.mark.clause("csi.delete-snapshot.snapshot-id-is-required"),
+    ),
+    pytest.param(
+        "snapshot_id",
+        _get_snapshot,
+        id="get-snapshot-snapshot_id",
+        marks=pytest.mark.clause("csi.get-snapshot.snapshot-id-is-required"),
+    ),
+    pytest.param(
+        "volume_id",
+        _expand,
+        id="controller-expand-volume_id",
+        marks=pytest.mark.clause("csi.controller-expand.volume-id-is-required"),
+    ),
+    pytest.param(
+        "capacity_range",
+        _expand,
+        id="controller-expand-capacity_range",
+        marks=pytest.mark.clause("csi.controller-expand.capacity-range-is-required"),
+    ),
+    pytest.param(
+        "volume_id",
+        _get_volume,
+        id="get-volume-volume_id",
+        marks=pytest.mark.clause("csi.get-volume.volume-id-is-required"),
+    ),
+    pytest.param(
+        "volume_id", _stage, id="node-stage-volume_id", marks=pytest.mark.clause("csi.node-stage.volume-id-is-required")
+    ),
+    pytest.param(
+        "staging_target_path",
+        _stage,
+        id="node-stage-staging_target_path",
+        marks=pytest.mark.clause("csi.node-stage.staging-target-path-is-required"),
+    ),
+    pytest.param(
+        "volume_capability",
+        _stage,
+        id="node-stage-volume_capability",
+        marks=pytest.mark.clause("csi.node-stage.volume-capability-is-required"),
+    ),
+    pytest.param(
+        "volume_id",
+        _unstage,
+        id="node-unstage-volume_id",
+        marks=pytest.mark.clause("csi.node-unstage.volume-id-is-required"),
+    ),
+    pytest.param(
+        "staging_target_path",
+        _unstage,
+        id="node-unstage-staging_target_path",
+        marks=pytest.mark.clause("csi.node-unstage.staging-target-path-is-required"),
+    ),
+    pytest.param(
+        "volume_id",
+        _publish,
+        id="node-publish-volume_id",
+        marks=pytest.mark.clause("csi.node-publish.volume-id-is-required"),
+    ),
+    pytest.param(
+        "target_path",
+        _publish,
+        id="node-publish-target_path",
+        marks=pytest.mark.clause("csi.node-publish.target-path-is-required"),
+    ),
+    pytest.param(
+        "volume_capability",
+        _publish,
+        id="node-publish-volume_capability",
+        marks=pytest.mark.clause("csi.node-publish.volume-capability-is-required"),
+    ),
+    pytest.param(
+        "volume_id",
+        _unpublish,
+        id="node-unpublish-volume_id",
+        marks=pytest.mark.clause("csi.node-unpublish.volume-id-is-required"),
+    ),
+    pytest.param(
+        "target_path",
+        _unpublish,
+        id="node-unpublish-target_path",
+        marks=pytest.mark.clause("csi.node-unpublish.target-path-is-required"),
+    ),
+    pytest.param(
+        "volume_id", _stats, id="node-stats-volume_id", marks=pytest.mark.clause("csi.node-stats.volume-id-is-required")
+    ),
+    pytest.param(
+        "volume_path",
+        _stats,
+        id="node-stats-volume_path",
+        marks=pytest.mark.clause("csi.node-stats.volume-path-is-required"),
+    ),
+    pytest.param(
+        "volume_id",
+        _node_expand,
+        id="node-expand-volume_id",
+        marks=pytest.mark.clause("csi.node-expand.volume-id-is-required"),
+    ),
+    pytest.param(
+        "volume_path",
+        _node_expand,
+        id="node-expand-volume_path",
+        marks=pytest.mark.clause("csi.node-expand.volume-path-is-required"),
+    ),
 ]
 
 
-def _case(topic: str, field: str, build: Callable[[Bench], Any]) -> Any:
-    clause = f"csi.{topic}.{field.replace('_', '-')}-is-required"
-    return pytest.param(field, build, id=f"{topic}-{field}", marks=pytest.mark.clause(clause))
-
-
-@pytest.mark.parametrize(("field", "build"), [_case(*case) for case in CASES])
+@pytest.mark.parametrize(("field", "build"), CASES)
 def test_request_without_a_required_field_is_invalid(csi: Bench, field: str, build: Callable[[Bench], Any]) -> None:
     request = without(build(csi), field)
     csi.client.require_refusal(request, "INVALID_ARGUMENT", because=f"the required {field} is missing")
