@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from fixtures import lease as leases
-from fixtures import process, reaping
+from fixtures import process
 from fixtures.wait import wait_until
+from suites.selftest.core.leftovers import things_of
 
 MAKE_THINGS = """
 import os, subprocess, sys, time
@@ -54,20 +55,6 @@ def maker(state: Path) -> Iterator[subprocess.Popen[str]]:
     maker.kill()
     maker.wait()
     leases.reap()
-
-
-def things_of(label: str) -> list[str]:
-    """Everything on this machine that still carries the label."""
-    digits = label.removeprefix("seatrial-")
-    found = [f"process {pid}" for pid in reaping.processes_of(label, leases.ENVIRONMENT_KEY)]
-    found += [f"mount {line}" for line in Path("/proc/self/mountinfo").read_text().splitlines() if label in line]
-    found += [
-        f"loop {path}" for path in Path("/sys/block").glob("loop*/loop/backing_file") if label in path.read_text()
-    ]
-    found += [str(path) for path in Path("/run/netns").glob(f"{label}*")]
-    found += [str(path) for path in Path("/sys/class/net").glob(f"st{digits}*")]
-    found += [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/{label}")]
-    return found + [str(path) for path in leases.state_folder().glob(f"{label}*")]
 
 
 def test_lease_of_a_killed_owner_is_reaped_whole(maker: subprocess.Popen[str]) -> None:
