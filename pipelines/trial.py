@@ -77,9 +77,7 @@ def read_inputs(options: Options) -> Inputs:
     for stage in requested:
         policy.load(stage.policy)
     pipeline.require_components(requested, candidate)
-    return Inputs(
-        candidate, chosen, requested, clauses.load(), waivers.load(options.waivers), deviations.load()
-    )
+    return Inputs(candidate, chosen, requested, clauses.load(), waivers.load(options.waivers), deviations.load())
 
 
 def records_of(folder: Path) -> list[Record | RecordError]:
