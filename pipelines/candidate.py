@@ -128,7 +128,7 @@ def _component(table: Table) -> Component:
     version = table.text("version", required=True)
     sources = tuple(_source(item) for item in table.tables("source"))
     if not sources:
-        table.problem("", "has no source. Add a [[component.source]] entry with a kind, e.g. kind = \"builtin\".")
+        table.problem("", 'has no source. Add a [[component.source]] entry with a kind, e.g. kind = "builtin".')
     table.finish()
     modules = {source.module for source in sources if source.kind == "go-module"}
     for number, source in enumerate(sources if version and len(modules) == 1 else ()):
@@ -162,7 +162,7 @@ def _source(table: Table) -> Source:
 
 def _check_shape(table: Table, name: str, value: str) -> None:
     if name in _SHAPES and value and not _SHAPES[name][0].fullmatch(value):
-        table.problem(name, f'{value!r:.80} cannot be right: it must be {_SHAPES[name][1]}.')
+        table.problem(name, f"{value!r:.80} cannot be right: it must be {_SHAPES[name][1]}.")
 
 
 def _absolute(component: Component, path: Path) -> Component:
@@ -177,5 +177,3 @@ def _absolute(component: Component, path: Path) -> Component:
 def _digest(name: str, version: str, description: str, components: list[Component]) -> str:
     content = {"release": [name, version, description], "components": to_json(components)}
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-

@@ -103,7 +103,9 @@ def _provision(given: argparse.Namespace) -> int:
         profile=given.profile,
         install=not given.no_install,
     )
-    return provision(read_inputs(options), as_json=given.json, install=options.install)
+    # A trial of somebody's own candidate must not change what a lone pytest run judges; asking for it here does.
+    for_pytest = not given.json or options.candidate == arguments.CANDIDATE
+    return provision(read_inputs(options), as_json=given.json, install=options.install, for_pytest=for_pytest)
 
 
 def _lock(given: argparse.Namespace) -> int:

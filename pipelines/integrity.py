@@ -132,9 +132,7 @@ def _selects(argument: str) -> bool:
     return argument.partition("=")[0] in _SELECTING or "::" in argument
 
 
-def _age(
-    record: Record, catalogue: Catalogue, policy: Policy, now: datetime.datetime, again: str
-) -> Iterable[Finding]:
+def _age(record: Record, catalogue: Catalogue, policy: Policy, now: datetime.datetime, again: str) -> Iterable[Finding]:
     if record.run.catalogue and record.run.catalogue != catalogue.digest:
         text = "The clauses have changed since this record was written, so it answers older questions."
         yield Finding.of(Verdict.INCONCLUSIVE, text, again)

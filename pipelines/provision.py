@@ -7,6 +7,8 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -14,14 +16,17 @@ from pipelines import stages
 from pipelines.logbook import write
 from pipelines.provisioning import wanted
 from pipelines.trial import Inputs
-from reports.model import EnvironmentUnfit, HarnessError, Part, Verdict, to_json
+from reports.model import EnvironmentUnfit, HarnessError, Part, Verdict, part_from_json, to_json
 
 STEP = 0.5
 """Seconds between two pieces of news in JSON form."""
 
 
-def provision(inputs: Inputs, *, as_json: bool, install: bool) -> int:
-    """Provide everything in the order of need and note it as this machine's default parts. Returns the exit code."""
+def provision(inputs: Inputs, *, as_json: bool, install: bool, for_pytest: bool = True) -> int:
+    """Provide everything in the order of need. Returns the exit code.
+
+    for_pytest: note the parts as those that a lone pytest run takes.
+    """
     # A build is a child of its own session: only an orderly end of this process takes it along.
     signal.signal(signal.SIGTERM, _stop)
     order, _ = wanted(inputs.stages, inputs.candidate)
@@ -40,10 +45,26 @@ def provision(inputs: Inputs, *, as_json: bool, install: bool) -> int:
         text = f"{error.filename or 'this machine'}: {error.strerror or error}"
         return _failed(tell, Verdict.INCONCLUSIVE, text)
     path = stages.cache_root() / "parts" / "default.json"
-    write(path, json.dumps(to_json(list(parts.values())), indent=1) + "\n")
+    if for_pytest:
+        write(path, json.dumps(to_json(list(_joined(path, parts).values())), indent=1) + "\n")
     if not tell:
         print(f"{len(parts)} components are there; pytest finds them through {path}")
     return 0
+
+
+def _joined(path: Path, parts: dict[str, Part]) -> dict[str, Part]:
+    """These parts, with what earlier calls noted for other stages and packages of the same component versions."""
+    try:
+        noted = {item["component"]: part_from_json(item) for item in json.loads(path.read_text())}
+    except (OSError, ValueError, KeyError, TypeError):
+        return parts  # nothing was noted, or nothing that can be read: it is written anew
+    joined = {**noted, **parts}
+    for name, part in parts.items():
+        before = noted.get(name)
+        if before and (before.version, before.identity) == (part.version, part.identity):
+            files, digests = {**before.files, **part.files}, {**before.sha256, **part.sha256}
+            joined[name] = replace(part, files=files, sha256=digests)
+    return joined
 
 
 def _failed(tell: _Lines | None, verdict: Verdict, text: str) -> int:

@@ -57,9 +57,7 @@ class Wishes:
     pytest_options: tuple[str, ...] = ()
 
 
-def provide(
-    components: Sequence[Component], tell: Callable[[str, bool], None] | None, install: bool
-) -> Iterator[Part]:
+def provide(components: Sequence[Component], tell: Callable[[str, bool], None] | None, install: bool) -> Iterator[Part]:
     """Fetch or build the components in order, each as soon as it is there.
 
     tell gets lines of news, and whether one is worth keeping; without it they go to the terminal.

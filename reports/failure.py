@@ -31,6 +31,18 @@ from reports.redact import redact
 
 _ORDER = (Outcome.FAIL, Outcome.COULD_NOT_RUN, Outcome.NOT_APPLICABLE, Outcome.PASS)
 _LONGEST = 20_000
+_SUBJECT_OPTIONS = (
+    "--csi-",
+    "--cri-",
+    "--cni-",
+    "--device-plugin-",
+    "--provider",
+    "--kube",
+    "--nodes",
+    "--mutant",
+    "--allow-",
+)
+_SWITCHES = ("--allow-disruptive",)
 
 
 @dataclass(frozen=True)
@@ -93,6 +105,13 @@ def crashed(report: Any) -> Result:
     return Result(report.nodeid, (), Outcome.FAIL, summary=summary, text=str(report.longrepr), harness_error=True)
 
 
+def uncollected(report: Any) -> Result:
+    """The result of a file or test that could not even be collected."""
+    text = str(report.longrepr)
+    summary = f"cannot be collected: {text.strip().splitlines()[-1] if text.strip() else 'no reason given'}"
+    return Result(report.nodeid, (), Outcome.FAIL, summary=redact(summary), text=redact(text), harness_error=True)
+
+
 def result_of(data: Mapping[str, Any]) -> Result:
     """A result as attached to a report by a worker."""
     return result_from_json(data)
@@ -100,13 +119,13 @@ def result_of(data: Mapping[str, Any]) -> Result:
 
 def repeat_command(test: str, config: pytest.Config) -> str:
     """The command that repeats just this test with the same subject and seed."""
-    options = config.option
-    chosen = []
-    for name in ("csi_endpoint", "csi_controller_endpoint", "cri_endpoint", "cni_conf", "cni_bin", "device_plugin_dir",
-                 "provider", "kubeconfig", "kube_context", "mutant"):  # fmt: skip
-        if value := getattr(options, name, None):
-            chosen += [f"--{name.replace('_', '-')}", str(value)]
-    return shlex.join(["python", "-m", "pytest", test, "--seed", str(getattr(options, "seed", 0)), *chosen])
+    given = [str(word) for word in config.invocation_params.args]
+    chosen: list[str] = []
+    for index, word in enumerate(given):
+        if word.startswith(_SUBJECT_OPTIONS):
+            has_value = "=" not in word and len(given) > index + 1 and not given[index + 1].startswith("-")
+            chosen += [word, given[index + 1]] if has_value and word not in _SWITCHES else [word]
+    return shlex.join(["python", "-m", "pytest", test, "--seed", str(getattr(config.option, "seed", 0)), *chosen])
 
 
 def evidence_in(folders: Sequence[str], run_dir: Path) -> tuple[Evidence, ...]:

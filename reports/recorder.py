@@ -223,6 +223,11 @@ class Recorder:
         answer: dict[str, Any] = to_json(result)
         return answer
 
+    def pytest_collectreport(self, report: Any) -> None:
+        # A file that cannot be collected judges nothing: that is our fault to explain, never a quiet absence.
+        if report.failed and not self.is_worker and not any(done.test == report.nodeid for done in self.results):
+            self._keep(to_json(failure.uncollected(report)))
+
     def pytest_runtest_logreport(self, report: Any) -> None:
         if self.is_worker:
             return
@@ -232,6 +237,9 @@ class Recorder:
         if data is None:
             return
         data["worker"] = (getattr(getattr(report, "node", None), "gateway", None) and report.node.gateway.id) or ""
+        self._keep(data)
+
+    def _keep(self, data: dict[str, Any]) -> None:
         result = failure.result_of(data)
         self.results.append(result)
         self._write({"kind": "result", **to_json(result)})

@@ -123,6 +123,15 @@ def test_collection_of_a_test_at_odds_with_the_catalogue_is_refused(
     assert not lines(project, "result")
 
 
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "xdist"])
+def test_file_that_cannot_be_collected_is_our_fault(project: Path, workers: tuple[str, ...]) -> None:
+    (project / "suites" / "gpu" / "test_broken.py").write_text("import nothing_of_that_name")
+    run(project, *workers)
+    ours = [line for line in lines(project, "result") if line["harness_error"] and "test_broken" in line["test"]]
+    assert len(ours) == 1
+    assert "nothing_of_that_name" in ours[0]["summary"]
+
+
 def test_record_of_a_killed_run_tells_what_was_planned_and_what_ran(project: Path) -> None:
     (project / "suites" / "gpu" / "test_toy.py").write_text(
         textwrap.dedent("""
