@@ -105,6 +105,9 @@ def _provision(command: argparse.ArgumentParser) -> None:
 def _clean(command: argparse.ArgumentParser) -> None:
     command.description = "Removes processes, mounts, network and cgroup objects of runs whose owner is dead."
     command.add_argument("--kept", action="store_true", help="also clusters that were kept with --keep-cluster")
+    command.add_argument("--kubeconfig", metavar="FILE", help="instead: what dead runs left in this existing cluster")
+    command.add_argument("--kube-context", metavar="NAME", help="the context in it")
+    command.add_argument("--all", action="store_true", help="there, also what runs on other machines made")
     command.add_argument("--cache", action="store_true", help="also everything fetched and built (asks first)")
     command.add_argument("--yes", action="store_true", help="do not ask")
 

@@ -62,12 +62,15 @@ def require_able(screen: Screen, install: bool) -> None:
 
 def clean(given: argparse.Namespace) -> int:
     """Remove what dead runs left; with --cache also what was fetched and built. 2: something could not be removed."""
-    lines = stages.reap(kept=given.kept, orphans=True)
+    if given.kubeconfig:
+        lines = stages.clean_cluster(Path(given.kubeconfig), given.kube_context, everything=given.all)
+    else:
+        lines = stages.reap(kept=given.kept, orphans=True)
     for line in lines:
         print(line if line.startswith("left:") else f"removed {line}")
     left = [line for line in lines if line.startswith("left:")]
     if not lines:
-        print("nothing of ours was left on this machine")
+        print(f"nothing of ours was left {'in that cluster' if given.kubeconfig else 'on this machine'}")
     if given.cache:
         _clean_cache(stages.cache_root(), given.yes)
     return 2 if left else 0

@@ -96,6 +96,13 @@ def remove_tree(folder: Path) -> None:
     remove(folder)
 
 
+def clean_cluster(kubeconfig: Path, context: str | None, *, everything: bool) -> list[str]:
+    """Remove labelled namespaces that dead runs left in an existing cluster. EnvironmentUnfit: it cannot be reached."""
+    from fixtures.clusters import kubeconfig as existing
+
+    return existing.clean(kubeconfig, context, everything)
+
+
 def reap(*, kept: bool = False, orphans: bool = False) -> list[str]:
     """Remove what dead runs left on this machine; one line for each thing."""
     from fixtures import lease
