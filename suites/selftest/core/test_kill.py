@@ -14,6 +14,9 @@ import pytest
 from fixtures import lease as leases
 from suites.selftest.core.leftovers import things_of
 
+# A reaper of one of these tests would take away what another makes under a lease folder of its own.
+pytestmark = pytest.mark.xdist_group("reapers")
+
 ROOT = Path(__file__).resolve().parents[3]
 # A cluster coming up and being used; the protocol stages with private runtimes, drivers and namespaces.
 CLUSTER = ["-m", "pytest", "suites/gpu", "suites/csi", "-m", "cluster", "--provider", "local", "-p", "no:cacheprovider"]

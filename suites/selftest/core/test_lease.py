@@ -19,6 +19,9 @@ from suites.selftest.core.leftovers import things_of
 MAKE_THINGS = """
 import os, subprocess, sys, time
 from fixtures import lease, process
+
+# A reaper of one of these tests would take away what another makes under a lease folder of its own.
+pytestmark = pytest.mark.xdist_group("reapers")
 held = lease.acquire("selftest")
 print(held.label, flush=True)
 mount = held.folder("mount")

@@ -27,6 +27,9 @@ from pathlib import Path
 from fixtures.clusters.local.provider import LocalProvider
 from fixtures.clusters.provider import ClusterSpec
 from fixtures.plugin import read_parts
+
+# A reaper of one of these tests would take away what another makes under a lease folder of its own.
+pytestmark = pytest.mark.xdist_group("reapers")
 LocalProvider().create(ClusterSpec("selftest", read_parts(Path(sys.argv[1])), Path(sys.argv[2])))
 time.sleep(600)
 """
