@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import difflib
+import math
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -182,6 +183,9 @@ class Table:
 
     def number(self, key: str, default: float, *, least: float = 0) -> float:
         value = self._take(key, (int, float), "a number", False)  # type: ignore[arg-type]
+        if value is not None and not math.isfinite(value):
+            self.problem(key, f"must be a number that ends, not {value}.")
+            return default
         if value is not None and value < least:
             self.problem(key, f"must be at least {least:g}, not {value:g}.")
             return default

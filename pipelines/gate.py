@@ -58,6 +58,7 @@ def evaluate(
     findings += integrity.parts_findings(stage, candidate, parts)
     if stage.kind == "sign-off":
         findings += _required_stages(stage, candidate, history, policy, now)
+        findings += integrity.unjudged_findings(candidate, parts)
     else:
         readable = [record for record in records if isinstance(record, Record)]
         findings += integrity.record_findings(stage, candidate, catalogue, records, parts, policy, now)
@@ -67,6 +68,7 @@ def evaluate(
             # Without any result one reason says so; it needs no further one for each clause.
             for item in standings:
                 findings += _clause_findings(case, item)
+        findings += _unknown_demands(policy, catalogue)
         findings += _nothing_ran(standings)
         findings += _waiver_findings(case, standings, waivers, catalogue)
         findings += _gone_deviations(case, standings)
@@ -108,6 +110,7 @@ def _clause_findings(case: _Case, item: Standing) -> list[Finding]:
     """What one clause asks of the verdict. A clause that is not required only informs."""
     found: list[Finding] = []
     clause = item.clause
+    demanded = clause.id in case.policy.clauses
 
     def add(verdict: Verdict, text: str, remedy: str) -> None:
         asked = verdict if item.required else Verdict.PASS
@@ -145,14 +148,20 @@ def _clause_findings(case: _Case, item: Standing) -> list[Finding]:
             f"({item.tests.missing[0]}).",
             "The run ended early. Run the stage again.",
         )
-    elif item.standing == "uncovered" and not clause.uncovered:
-        if item.tests.left_out and case.stage.profile != "full":
+    elif item.standing == "uncovered" and (demanded or not clause.uncovered):
+        if item.tests.left_out and case.stage.profile != "full" and not demanded:
             text = f"{clause.id} was not tested: its tests are in the full profile only."
             found.append(Finding.of(Verdict.PASS, text, "Run with --profile full.", clause=clause.id))
         elif item.required:
-            text = f"{clause.id} was not tested: no test was planned for it, and the catalogue gives no reason."
+            reason = clause.uncovered or ("" if item.tests.left_out else "the catalogue gives no reason")
+            text = f"{clause.id} was not tested: no test was planned for it{f' ({reason})' if reason else ''}."
             remedy = "Write a test, or give the clause a reason under uncovered in its clauses.toml."
+            if demanded:
+                remedy = "Run with --profile full, write a test, or take it out of required-clauses."
             add(Verdict.INCONCLUSIVE, text, remedy)
+    elif item.tests.left_out and case.stage.profile == "full":
+        text = f"{clause.id} is not proven: {item.tests.left_out[0]} was left out of a run of the full profile."
+        add(Verdict.INCONCLUSIVE, text, "Run the whole stage with --profile full.")
     elif item.standing == "not-applicable" and _is_wanted(case.policy, item):
         add(
             Verdict.FAIL,
@@ -167,17 +176,36 @@ def _is_wanted(policy: Policy, item: Standing) -> bool:
     return item.clause.id in policy.clauses or (item.clause.capability in policy.capabilities)
 
 
-def _nothing_ran(standings: Sequence[Standing]) -> list[Finding]:
-    if any(item.required and item.standing == "pass" for item in standings):
-        return []
-    text = "No required clause was shown to hold: nothing required ran and passed in this stage."
-    return [Finding.of(Verdict.INCONCLUSIVE, text, "Run the stage's suites; a stage without results never passes.")]
+def _unknown_demands(policy: Policy, catalogue: Catalogue) -> Iterable[Finding]:
+    """What the policy asks for by name must exist: a misspelled demand would be one that everybody meets."""
+    offered = {clause.capability for clause in catalogue.clauses.values()}
+    unknown = [f"the clause {name}" for name in sorted(policy.clauses - set(catalogue.clauses))]
+    unknown += [f"the capability {name}" for name in sorted(policy.capabilities - offered)]
+    for what in unknown:
+        text = f"The policy {policy.name} requires {what}, and the catalogue has none of that name."
+        yield Finding.of(Verdict.INCONCLUSIVE, text, "Correct the name in the policy, or take it out.")
+
+
+def _nothing_ran(standings: Sequence[Standing]) -> Iterable[Finding]:
+    required = [item for item in standings if item.required]
+    shown = {item.clause.suite for item in required if item.standing == "pass"}
+    if not shown:
+        text = "No required clause was shown to hold: nothing required ran and passed in this stage."
+        yield Finding.of(Verdict.INCONCLUSIVE, text, "Run the stage's suites; a stage without results never passes.")
+        return
+    for suite in sorted({item.clause.suite for item in required if item.tests.results} - shown):
+        text = f"No required clause of the suite {suite} was shown to hold, so its component is not proven at all."
+        remedy = f"Take a component that offers what {suite} judges, or take the suite out of the stage."
+        yield Finding.of(Verdict.INCONCLUSIVE, text, remedy)
 
 
 def _required_stages(
     stage: Stage, candidate: Candidate, history: Sequence[Past], policy: Policy, now: datetime.datetime
 ) -> Iterable[Finding]:
     """A sign-off stands on the newest decision of each stage that it requires."""
+    if not stage.requires:
+        text = f"The stage {stage.name} requires no other stage, so there is nothing that it could sign for."
+        yield Finding.of(Verdict.INCONCLUSIVE, text, "Name the stages that must have passed under requires.")
     for name in stage.requires:
         known = [past for past in history if past.stage == name and past.candidate == candidate.digest]
         newest = max(known, key=lambda past: (past.decided, past.verdict.exit_code), default=None)
@@ -187,6 +215,9 @@ def _required_stages(
         elif newest.verdict is not Verdict.PASS:
             text = f"The newest decision of the stage {name} is {newest.verdict}, not PASS."
             yield Finding.of(newest.verdict, text, f"See the reasons of {name}; they say what would change it.")
+        elif (newest.decided - now).total_seconds() > 300:
+            text = f"The decision of the stage {name} is of {newest.decided:%Y-%m-%d %H:%M} UTC, which is to come."
+            yield Finding.of(Verdict.INVALID, text, "Set this machine's clock right and run the stage again.")
         elif (now - newest.decided).total_seconds() > policy.max_age:
             text = f"The decision of the stage {name} is of {newest.decided:%Y-%m-%d %H:%M} UTC and too old by now."
             yield Finding.of(Verdict.INCONCLUSIVE, text, f"Run it again: python -m pipelines run --stage {name}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 from collections.abc import Iterable, Sequence
 
 from pipelines.candidate import Candidate, identities
@@ -14,7 +15,8 @@ from reports.model import Outcome, Part, Verdict
 from reports.record import Record, RecordError
 from reports.run_folder import moment
 
-_SELECTING = ("-k", "--clause", "--deselect", "--lf", "--last-failed", "--ff", "--mutant")
+_SELECTING = ("--clause", "--deselect", "--ignore", "--ignore-glob", "--lf", "--last-failed", "--ff", "--mutant")
+_CLUSTER = ("provider", "kubeconfig", "kube_context", "cluster_state")  # Options that choose no other component.
 
 
 def parts_findings(stage: Stage, candidate: Candidate, parts: Sequence[Part]) -> Iterable[Finding]:
@@ -28,6 +30,16 @@ def parts_findings(stage: Stage, candidate: Candidate, parts: Sequence[Part]) ->
             yield Finding.of(Verdict.INCONCLUSIVE, text, "See the log of the run for why; python -m pipelines doctor.")
 
 
+def unjudged_findings(candidate: Candidate, parts: Sequence[Part]) -> Iterable[Finding]:
+    """A sign-off is for the whole candidate, so every component must have been given to a stage."""
+    there = {part.component for part in parts}
+    for component in candidate.components:
+        if component.name not in there:
+            text = f"The candidate holds {component.name}, and no stage was given it, so nobody judged it."
+            remedy = "Name it under needs of a stage that judges it, or take it out of the candidate."
+            yield Finding.of(Verdict.INCONCLUSIVE, text, remedy)
+
+
 def _identity(candidate: Candidate, part: Part) -> Iterable[Finding]:
     component = candidate.component(part.component)
     if component is None:
@@ -38,7 +50,8 @@ def _identity(candidate: Candidate, part: Part) -> Iterable[Finding]:
         yield Finding.of(Verdict.INVALID, text, remedy)
     declared = [known for source in component.sources if (known := identities(source))]
     open_ended = len(declared) < len(component.sources)
-    if declared and not open_ended and not set(part.identity.split()) <= frozenset().union(*declared):
+    words = set(part.identity.split())
+    if declared and not open_ended and not (words and words <= frozenset().union(*declared)):
         text = f"{part.component} is not the declared one: its identity is {part.identity or 'not known'}."
         yield Finding.of(Verdict.INVALID, text, remedy)
     elif declared and not part.identity and open_ended:
@@ -63,15 +76,17 @@ def record_findings(
         if isinstance(record, RecordError):
             yield Finding.of(Verdict.INVALID, f"A record cannot be read: {record}", again)
             continue
-        if record.run.stage and record.run.stage != stage.name:
-            text = f"The record is of the stage {record.run.stage}, not of {stage.name}."
+        if record.run.stage != stage.name:
+            text = f"The record is of the stage {record.run.stage or '(it names none)'}, not of {stage.name}."
             yield Finding.of(Verdict.INVALID, text, again)
-        named = str(record.run.environment.get("candidate", "") or candidate.digest)
+        named = str(record.run.environment.get("candidate", ""))
         if named != candidate.digest:
-            text = f"The record is of another candidate ({named[:12]}, not {candidate.digest[:12]})."
+            text = f"The record is of another candidate ({named[:12] or 'it names none'}, not {candidate.digest[:12]})."
             yield Finding.of(Verdict.INVALID, text, again)
         yield from _same_parts(stage, candidate, record, parts, again)
         yield from _harness(record)
+        yield from _selection(stage, record, again)
+        yield from _unplanned(record, again)
         yield from _ending(record, again)
         yield from _age(record, catalogue, policy, now, again)
 
@@ -86,8 +101,9 @@ def _same_parts(
         known = provided.get(part.component)
         if known is None:
             continue
-        for name, digest in part.sha256.items():
-            if known.sha256.get(name, digest) != digest:
+        for name in sorted({*part.sha256, *known.sha256}):
+            digest = part.sha256.get(name, "not told")
+            if known.sha256.get(name) != digest:
                 text = f"The tests used another {part.component}/{name} than the one provided ({digest[:12]})."
                 yield Finding.of(Verdict.INVALID, text, again)
     seen = {part.component for part in record.parts}
@@ -104,10 +120,31 @@ def _harness(record: Record) -> Iterable[Finding]:
             yield Finding.of(Verdict.INVALID, text, "This is a fault of Seatrial or of its use; please report it.")
 
 
-def _ending(record: Record, again: str) -> Iterable[Finding]:
-    if any(_selects(argument) for argument in record.run.command):
+def _selection(stage: Stage, record: Record, again: str) -> Iterable[Finding]:
+    """The tests are those of the whole stage, and they judged the candidate's own components."""
+    command = record.run.command
+    marks = [after for word, after in itertools.pairwise(command) if word == "-m"]
+    marks += [word.removeprefix("-m") for word in command if word.startswith("-m") and word != "-m"]
+    if any(_selects(argument) for argument in command) or any(mark != stage.marks for mark in marks):
         text = "The record is of a hand-picked selection of tests, not of the whole stage."
         yield Finding.of(Verdict.INCONCLUSIVE, text, again)
+    foreign = sorted(name for name, value in record.run.subjects.items() if value and name not in _CLUSTER)
+    if foreign:
+        options = ", ".join("--" + name.replace("_", "-") for name in foreign)
+        text = f"The tests judged what {options} named, and that need not be the candidate's."
+        yield Finding.of(Verdict.INCONCLUSIVE, text, again)
+
+
+def _unplanned(record: Record, again: str) -> Iterable[Finding]:
+    """A pass proves what the plan said the test would judge, nothing else."""
+    planned = record.planned.tests if record.planned else {}
+    for result in record.results:
+        if result.outcome is Outcome.PASS and not set(result.clauses) <= set(planned.get(result.test, ())):
+            text = f"{result.test} passed for clauses that the plan does not give it; the record was put together."
+            yield Finding.of(Verdict.INVALID, text, again)
+
+
+def _ending(record: Record, again: str) -> Iterable[Finding]:
     if record.planned is None or not record.planned.tests:
         yield Finding.of(Verdict.INCONCLUSIVE, "The record plans no test at all.", again)
     elif not record.results:
@@ -126,14 +163,19 @@ def _ending(record: Record, again: str) -> Iterable[Finding]:
     if record.end.counts and counted != {outcome.value: record.end.counts.get(outcome.value, 0) for outcome in Outcome}:
         text = "The record holds other results than it counted at its end: lines were lost or changed."
         yield Finding.of(Verdict.INVALID, text, again)
+    elif record.end.exit in (0, 1) and (record.end.exit == 1) != bool(counted[Outcome.FAIL.value]):
+        told = "that a test failed" if record.end.exit else "that none failed"
+        text = f"pytest said {told} (exit status {record.end.exit}), and the results of the record say otherwise."
+        yield Finding.of(Verdict.INVALID, text, again)
 
 
 def _selects(argument: str) -> bool:
-    return argument.partition("=")[0] in _SELECTING or "::" in argument
+    name = argument.partition("=")[0]
+    return name in _SELECTING or name.startswith("-k") or "::" in name or name.endswith(".py")
 
 
 def _age(record: Record, catalogue: Catalogue, policy: Policy, now: datetime.datetime, again: str) -> Iterable[Finding]:
-    if record.run.catalogue and record.run.catalogue != catalogue.digest:
+    if record.run.catalogue != catalogue.digest:
         text = "The clauses have changed since this record was written, so it answers older questions."
         yield Finding.of(Verdict.INCONCLUSIVE, text, again)
     try:

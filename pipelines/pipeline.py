@@ -40,6 +40,12 @@ class Stage:
     def needs_cluster(self) -> bool:
         return self.kind == "tests" and self.layer is Layer.CLUSTER
 
+    @property
+    def marks(self) -> str:
+        """What pytest is told to select: the tests of the stage's layer and profile, no more and no less."""
+        layer = "cluster" if self.needs_cluster else "not cluster"
+        return f"{layer} and not full" if self.profile == "quick" else layer
+
 
 @dataclass(frozen=True)
 class Pipeline:

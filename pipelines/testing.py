@@ -25,6 +25,8 @@ from reports.model import Verdict
 GRACE = 30.0
 """Seconds that pytest has to take its fixtures down after the first request to stop."""
 STEP = 0.25
+SELECTING = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
+"""Variables that would choose other tests or another subject than the stage does."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,9 @@ class Order:
 
     def argv(self) -> list[str]:
         """The command, as the record will show it."""
-        marks = ["cluster"] if self.stage.needs_cluster else ["not cluster"]
-        if self.stage.profile == "quick":
-            marks.append("not full")
         command = [sys.executable, "-m", "pytest", *(f"suites/{suite}" for suite in self.stage.suites)]
         command += ["--run-dir", str(self.folder), "--stage", self.stage.name, "--parts", str(self.parts)]
-        command += ["--seed", str(self.seed), "-m", " and ".join(marks), "-p", "no:cacheprovider", "--color=no", "-q"]
+        command += ["--seed", str(self.seed), "-m", self.stage.marks, "-p", "no:cacheprovider", "--color=no", "-q"]
         if self.stage.workers:
             command += ["-n", str(self.stage.workers)]
         return [*command, *self.options]
@@ -108,6 +107,7 @@ def run(
     beside: an object whose `doing` says what else goes on (the build), shown behind the counts.
     """
     order.folder.mkdir(parents=True, exist_ok=True)
+    environment = {name: value for name, value in environment.items() if name not in SELECTING}
     progress = Progress(order.folder / "record.jsonl", screen, order.stage.name)
     with order.log.open("ab") as log:
         process = children.start(order.argv(), environment, out=log, err=subprocess.STDOUT)

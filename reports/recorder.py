@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -166,7 +167,7 @@ class Recorder:
             "stage": self.config.option.stage,
             "started": now(),
             "catalogue": self.catalogue.digest,
-            "command": ["pytest", *(str(arg) for arg in self.config.invocation_params.args)],
+            "command": ["pytest", *_more_options(), *(str(arg) for arg in self.config.invocation_params.args)],
             "seatrial": revision(),
         }
         parts: list[dict[str, Any]] = []
@@ -264,6 +265,15 @@ class Recorder:
             terminalreporter.write_line(f"ERROR: {reason}", red=True)
         if not self.is_worker and not self.refusals:
             write_summary(terminalreporter, self.results, self.catalogue, self.run_dir / "record.jsonl")
+
+
+def _more_options() -> list[str]:
+    """What PYTEST_ADDOPTS adds to the command line: it selects tests just as well."""
+    given = os.environ.get("PYTEST_ADDOPTS", "")
+    try:
+        return shlex.split(given)
+    except ValueError:
+        return given.split()
 
 
 def now() -> str:

@@ -182,3 +182,9 @@ def test_cluster_tests_without_a_cluster_are_left_out_and_named(project: Path) -
     planned = lines(project, "planned")[0]
     assert planned["tests"] == {}
     assert planned["deselected"] == {"suites/gpu/test_toy.py::test_a": ["gpu.toy.holds"]}
+
+
+def test_record_of_tests_selected_by_a_variable_says_so(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--deselect suites/gpu/test_toy.py::test_toy_wrong_is_blamed")
+    run(project)
+    assert "--deselect" in lines(project, "run")[0]["command"]

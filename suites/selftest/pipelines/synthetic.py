@@ -61,6 +61,8 @@ def record(
     """A whole record of these results; planned defaults to the tests that have one."""
     plan = {item.test: item.clauses for item in results} if planned is None else planned
     fields: dict[str, Any] = {"stage": "dev", "started": "2026-11-23T11:59:00Z", "catalogue": "c" * 64}
+    fields["environment"] = {"candidate": "d" * 64}
+    failed = any(item.outcome is Outcome.FAIL for item in results)
     return Record(
         path=Path("record.jsonl"),
         sha256=f"{next(SERIAL):064d}",
@@ -72,7 +74,7 @@ def record(
             left_out={test: tuple(ids) for test, ids in (left_out or {}).items()},
         ),
         results=tuple(results),
-        end=None if killed else end or End("2026-11-23T11:59:30Z"),
+        end=None if killed else end or End("2026-11-23T11:59:30Z", int(failed)),
     )
 
 

@@ -54,8 +54,9 @@ def test_waiver_for_one_test_leaves_the_clause_s_other_failures() -> None:
 
 def test_waiver_never_stands_in_for_an_outcome_that_is_not_known() -> None:
     could_not = [record([result("t_a", Outcome.COULD_NOT_RUN, A.id), *OTHERS])]
-    missing = [record(OTHERS, {"t_a": [A.id], "t_b": [B.id], "t_c": [C.id]})]
-    beside = [record([result("t_a", Outcome.FAIL, A.id), *OTHERS], {"t_a": [A.id], "t_a2": [A.id]})]
+    plan = {"t_a": [A.id], "t_b": [B.id], "t_c": [C.id]}
+    missing = [record(OTHERS, plan)]
+    beside = [record([result("t_a", Outcome.FAIL, A.id), *OTHERS], {**plan, "t_a2": [A.id]})]
     for records in (could_not, missing, beside):
         assert decide(records, ALL, waivers=[waiver(A.id)]).verdict is Verdict.INCONCLUSIVE
 

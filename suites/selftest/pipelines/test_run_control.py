@@ -103,6 +103,11 @@ def test_tests_that_end_in_a_way_no_record_explains_make_the_run_invalid(tmp_pat
     assert "no such option" in findings[0].reason.text
 
 
+def test_tests_are_not_chosen_by_variables_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--deselect the-one-that-fails")
+    assert run(order(tmp_path, "import os, sys; sys.exit(4 if 'PYTEST_ADDOPTS' in os.environ else 0)")) == []
+
+
 def test_interrupts_inside_a_shield_are_only_counted() -> None:
     interrupts = Interrupts(lambda text: None)
     with interrupts.installed(), interrupts.shielded():
