@@ -18,7 +18,7 @@ from pipelines.logbook import now as present
 from pipelines.pipeline import Stage
 from pipelines.screen import Screen, show_decision
 from pipelines.trial import records_of
-from reports.catalogue import Catalogue
+from reports.catalogue import Catalogue, digest_of
 from reports.model import Clause, Decision, Layer, Level, Part, Reason, Verdict, part_from_json, to_json
 from reports.run_folder import moment
 
@@ -48,7 +48,18 @@ def gate_again(given: argparse.Namespace) -> int:
     else:
         for decision in decisions:
             show_decision(Screen(), decision, most=1000)
-    return next((item.verdict.exit_code for item in decisions if item.verdict is not Verdict.PASS), 0)
+    worst = next((item.verdict for item in decisions if item.verdict is not Verdict.PASS), Verdict.PASS)
+    open_ = [] if given.stage or worst is not Verdict.PASS else undecided(given.run)
+    if open_:
+        print(f"INCONCLUSIVE: the run ended before {' and '.join(open_)} decided", file=sys.stderr)
+        return Verdict.INCONCLUSIVE.exit_code
+    return worst.exit_code
+
+
+def undecided(run: Path) -> list[str]:
+    """The stages that the run was asked for and whose gate has not decided."""
+    asked = [item["name"] for item in _json(run / "run.json")["stages"] if item.get("requested", True)]
+    return [name for name in asked if not (run / "decisions" / f"{name}.json").exists()]
 
 
 def decide_again(
@@ -122,6 +133,8 @@ def _json(path: Path) -> Any:
 
 def _catalogue(path: Path) -> Catalogue:
     data = _json(path)
+    if digest_of(data["clauses"]) != data["digest"]:
+        raise Misconfigured([f"{path}: the clauses are not those that its digest names; the file was changed."])
     clauses = [
         Clause(**{**item, "level": Level(item["level"]), "layer": Layer(item["layer"])}) for item in data["clauses"]
     ]

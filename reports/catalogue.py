@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -45,8 +45,12 @@ def load(root: Path = ROOT) -> Catalogue:
             _read_file(path, suite, clauses, faults)
     if faults:
         raise HarnessError("the clause catalogue is broken:\n  " + "\n  ".join(faults))
-    text = json.dumps([to_json(clause) for clause in clauses.values()], sort_keys=True)
-    return Catalogue(clauses, hashlib.sha256(text.encode()).hexdigest())
+    return Catalogue(clauses, digest_of([to_json(clause) for clause in clauses.values()]))
+
+
+def digest_of(clauses: Sequence[Mapping[str, Any]]) -> str:
+    """What identifies the text of clauses, given as JSON data."""
+    return hashlib.sha256(json.dumps(clauses, sort_keys=True).encode()).hexdigest()
 
 
 def _read_file(path: Path, suite: str, clauses: dict[str, Clause], faults: list[str]) -> None:
