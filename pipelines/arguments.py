@@ -138,3 +138,6 @@ def _promote(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--deployments", type=Path, default=Path("deployments"), metavar="DIR", help="(deployments)")
     command.add_argument("--key", type=Path, action="append", default=[], metavar="PEM", help="a public key you trust")
+    command.add_argument(
+        "--threshold", type=int, default=1, metavar="M", help="how many of the keys must have signed (1)"
+    )

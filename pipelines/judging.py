@@ -111,7 +111,7 @@ def promote(given: argparse.Namespace) -> int:
     _require_run(given.run)
     target = promotion.target(given.target, given.deployments)
     try:
-        done = promotion.promote(given.run, given.to, target, keys=given.key, now=present())
+        done = promotion.promote(given.run, given.to, target, keys=given.key, now=present(), threshold=given.threshold)
     except promotion.Refused as error:
         print(f"not promoted: {error}", file=sys.stderr)
         return error.verdict.exit_code

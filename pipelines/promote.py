@@ -81,8 +81,13 @@ def target(kind: str, folder: Path) -> Target:
     return known[kind]
 
 
-def promote(run: Path, environment: str, to: Target, *, keys: Sequence[Path], now: datetime.datetime) -> str:
-    """Release the candidate of a run to an environment. Refused: something speaks against it, in plain words."""
+def promote(
+    run: Path, environment: str, to: Target, *, keys: Sequence[Path], now: datetime.datetime, threshold: int = 1
+) -> str:
+    """Release the candidate of a run to an environment. Refused: something speaks against it, in plain words.
+
+    threshold: how many different ones of the keys must have signed.
+    """
     if not ENVIRONMENT.fullmatch(environment):
         raise Refused(f'"{environment}" cannot name an environment: use lower-case letters, digits and hyphens')
     path = run / attest.SIGNOFF
@@ -90,8 +95,8 @@ def promote(run: Path, environment: str, to: Target, *, keys: Sequence[Path], no
         text = f"{run} has no sign-off. Runs that reach the production stage have one."
         raise Refused(text, Verdict.INCONCLUSIVE)
     try:
-        checked = attest.verify(path, run, keys, now=now)
-    except KeyFileError as error:
+        checked = attest.verify(path, run, keys, threshold, now)
+    except (KeyFileError, ValueError) as error:
         raise Refused(str(error)) from error
     if not checked.ok or checked.predicate is None:
         raise Refused(f"the sign-off does not hold: {'; '.join(checked.problems)}")
@@ -100,8 +105,9 @@ def promote(run: Path, environment: str, to: Target, *, keys: Sequence[Path], no
     if to.needs_trust and not checked.trusted:
         why = "it is signed by a development key" if checked.development else "no trusted key was given (--key)"
         raise Refused(f"{to.name} takes trusted sign-offs only, and {why}")
+    _require_every_stage(checked.predicate)
     digest = str(checked.predicate["candidate"]["sha256"])
-    _require_newest(run, digest, str(checked.predicate["time"]))
+    _require_newest(run, digest, _decided(checked.predicate))
     subjects = _subjects(path)
     return to.release(
         environment,
@@ -123,14 +129,28 @@ def _subjects(path: Path) -> dict[str, str]:
     return {str(item["name"]): f"sha256:{item['digest']['sha256']}" for item in statement["subject"]}
 
 
-def _require_newest(run: Path, digest: str, signed: str) -> None:
+def _require_every_stage(predicate: Mapping[str, Any]) -> None:
+    """Refused where a stage of the pipeline did not pass, or was not asked for: then only a part of it was proven."""
+    for stage in predicate["stages"]:
+        if stage["verdict"] != Verdict.PASS:
+            text = f"the stage {stage['name']} has {stage['verdict'] or 'not decided'}, so it is not proven"
+            raise Refused(text, Verdict(stage["verdict"] or Verdict.INCONCLUSIVE))
+
+
+def _decided(predicate: Mapping[str, Any]) -> datetime.datetime:
+    """When the run came to its verdict. A signature may be much younger, which makes no verdict newer."""
+    times = [moment(str(stage["decided"])) for stage in predicate["stages"] if stage["decided"]]
+    return min(max(times, default=moment(predicate["time"])), moment(predicate["time"]))
+
+
+def _require_newest(run: Path, digest: str, decided: datetime.datetime) -> None:
     """Refused where a later run of the same candidate came to another verdict: the newest one wins."""
     for other in sorted(run.resolve().parent.glob("*/run.json")):
         folder = other.parent
         if folder == run.resolve():
             continue
         for time, verdict in _decisions(folder, digest):
-            if time > moment(signed) and verdict is not Verdict.PASS:
+            if time >= decided and verdict is not Verdict.PASS:
                 text = f"a later run of this very candidate came to {verdict}: {folder.name} ({stamp(time)})"
                 raise Refused(f"{text}. The newest verdict counts; run it again once that is solved.", verdict)
 

@@ -20,7 +20,7 @@ from reports.findings import Findings
 from reports.keys import PrivateKey, development_key, generate_key, load_private_key
 from reports.model import Verdict, to_json
 from reports.render.files import write_atomically
-from reports.run_folder import RunFolder, Stage, moment, sha256_of
+from reports.run_folder import RunFolder, RunFolderError, Stage, moment, sha256_of
 from reports.verification import (
     PAYLOAD_TYPE,
     PREDICATE_TYPE,
@@ -42,15 +42,35 @@ def sign(run_dir: Path, keys: Sequence[Path] = (), now: datetime | None = None) 
 
     keys: private key files of those who sign. Without any, this machine's development key signs and the
     envelope says so: it then verifies as valid and untrusted. Render first: the report's digest is bound too.
+    RunFolderError: the run passed, and its records are not of the candidate and parts beside them.
     """
     run_dir = Path(run_dir)
     signers = [load_private_key(key) for key in keys] or [development_key()]
-    statement = statement_of(findings.of_folder(run_dir), signers, now or datetime.now(UTC))
+    found = findings.of_folder(run_dir)
+    _require_same_candidate(found.run)
+    statement = statement_of(found, signers, now or datetime.now(UTC))
     payload = json.dumps(statement, indent=1, sort_keys=True, ensure_ascii=False).encode()
     envelope = Envelope(payload, PAYLOAD_TYPE, {})
     for signer in signers:
         envelope.sign(signer.signer)
     return write_atomically(run_dir / SIGNOFF, json.dumps(envelope.to_dict(), indent=1) + "\n")
+
+
+def _require_same_candidate(run: RunFolder) -> None:
+    """RunFolderError: a run that passed would be signed for other files, or another candidate, than it tested."""
+    if run.verdict is not Verdict.PASS:
+        return
+    provided = {part.component: part.sha256 for part in run.parts}
+    for record in [record for stage in run.stages for record in stage.records]:
+        named = str(record.run.environment.get("candidate") or run.candidate.digest)
+        if named != run.candidate.digest:
+            raise RunFolderError(f"{record.path}: is of another candidate ({named[:12]}) than candidate.json")
+        for part in record.parts:
+            known = provided.get(part.component, {})
+            wrong = sorted(name for name, digest in part.sha256.items() if known.get(name) != digest)
+            if wrong:
+                text = f"{part.component}/{wrong[0]} in parts.json is not what the tests used ({record.path})"
+                raise RunFolderError(f"{run.path}: {text}")
 
 
 def add_signature(envelope_path: Path, key: Path, now: datetime | None = None) -> Path:

@@ -105,7 +105,14 @@ def load_private_key(path: Path) -> PrivateKey:
     if not isinstance(private, Ed25519PrivateKey):
         raise KeyFileError(f"{path}: not an Ed25519 key")
     signer = CryptoSigner(private)
-    return PrivateKey(signer, _public(signer.public_key))
+    public = _public(signer.public_key)
+    return PrivateKey(signer, public, development=_is_development(public))
+
+
+def _is_development(public: PublicKey) -> bool:
+    """Whether it is this user's development key, under whatever name it was given."""
+    own = public_path(home() / DEVELOPMENT_KEY)
+    return own.is_file() and parse_public_key(own.read_text(errors="replace"), str(own)).keyid == public.keyid
 
 
 def load_public_key(path: Path) -> PublicKey:

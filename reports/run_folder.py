@@ -78,7 +78,7 @@ _SIGNED_FILES = (
     "run.json", "candidate.json", "candidate.toml", "policy.toml", "waivers.toml", "stages.toml", "parts.json",
     "catalogue.json",
 )  # fmt: skip
-_PER_STAGE = (("policies", ".toml"), ("decisions", ".json"))
+_PER_STAGE = ("policies/{}.toml", "decisions/{}.json", "{}/parts.json", "{}/incidents.json")
 
 
 class RunFolderError(Exception):
@@ -213,7 +213,7 @@ class RunFolder:
         """sha256 of the files that a sign-off binds, by path from the run folder, in a fixed order."""
         names = list(_SIGNED_FILES)
         names += [record.path.relative_to(self.path).as_posix() for stage in self.stages for record in stage.records]
-        names += [f"{kind}/{stage.name}{end}" for kind, end in _PER_STAGE for stage in self.stages]
+        names += [name.format(stage.name) for name in _PER_STAGE for stage in self.stages]
         files = {name: self.path / name for name in names}
         return {name: sha256_of(file) for name, file in files.items() if file.is_file()}
 

@@ -231,8 +231,9 @@ def _check_files(folder: Path, predicate: Mapping[str, Any]) -> list[str]:
             problems.append(f"{name} was signed and is not in {folder}")
         elif sha256_of(file) != digest:
             problems.append(f"{name} was changed after signing")
-    # A record or decision that was put in later would be shown by the report and was never signed.
-    present = [*folder.glob("*/record.jsonl"), *folder.glob("*/record-*.jsonl"), *folder.glob("decisions/*.json")]
+    # A record or decision that was put in later would be shown or judged by and was never signed.
+    read_by_gates = ("*/record.jsonl", "*/record-*.jsonl", "decisions/*.json", "*/parts.json", "*/incidents.json")
+    present = [file for pattern in read_by_gates for file in folder.glob(pattern)]
     later = sorted({file.relative_to(folder).as_posix() for file in present} - set(signed))
     return problems + [f"{name} is in the run folder and was not signed" for name in later]
 
