@@ -102,7 +102,9 @@ def rewrite(report: Any, judged: Judged) -> None:
 def crashed(report: Any) -> Result:
     """The result of a test whose xdist worker died: ours to explain, so a harness error."""
     summary = "the test process died in this test"
-    return Result(report.nodeid, (), Outcome.FAIL, summary=summary, text=str(report.longrepr), harness_error=True)
+    return Result(
+        report.nodeid, (), Outcome.FAIL, summary=summary, text=redact(str(report.longrepr)), harness_error=True
+    )
 
 
 def uncollected(report: Any) -> Result:
@@ -129,11 +131,12 @@ def repeat_command(test: str, config: pytest.Config) -> str:
 
 
 def evidence_in(folders: Sequence[str], run_dir: Path) -> tuple[Evidence, ...]:
-    """List the files that a test kept, with secrets removed from texts and a digest each."""
+    """List the files that a test kept, with secrets removed from texts and a digest each. Links are left out:
+    what they lead to is not evidence, and must not be rewritten."""
     found = []
     for folder in folders:
         for path in sorted(Path(folder).rglob("*")):
-            if not path.is_file():
+            if path.is_symlink() or not path.is_file():
                 continue
             content = path.read_bytes()
             cleaned = redact(content.decode(errors="surrogateescape")).encode(errors="surrogateescape")

@@ -125,13 +125,45 @@ def read(path: Path) -> Record:
 
 def _decode(path: Path, number: int, line: bytes) -> Mapping[str, Any]:
     try:
-        value = json.loads(line.decode("utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        value = json.loads(line.decode("utf-8"), object_pairs_hook=_once_each, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
         shown = line[:60].decode("utf-8", "replace")
         raise RecordError(path, number, f"not JSON ({error}); the line starts with {shown!r}") from error
     if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
         raise RecordError(path, number, 'not an object with a "kind"')
     return value
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys are all different: of two outcomes, no reader may take the better one."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("an object names a key twice")
+    return found
+
+
+def _refuse(word: str) -> None:
+    raise ValueError(f"{word} is no number in JSON")
+
+
+def _result(line: Mapping[str, Any]) -> Result:
+    """The result of a line whose fields are all of their types."""
+    for name in ("test", "started", "summary", "expected", "actual", "question", "text", "repeat", "worker"):
+        if not isinstance(line.get(name, ""), str):
+            raise ValueError(f"{name} is not a text")
+    clauses = line.get("clauses", [])
+    if not isinstance(clauses, list) or not all(isinstance(name, str) for name in clauses):
+        raise ValueError("clauses is not a list of ids")
+    if not isinstance(line.get("harness_error", False), bool) or isinstance(line.get("duration", 0.0), str):
+        raise ValueError("harness_error is true or false, and duration a number")
+    return result_from_json(line)
+
+
+def _part(line: Mapping[str, Any]) -> Part:
+    """The part of a line whose files and digests are tables."""
+    if not isinstance(line.get("sha256", {}), dict) or not isinstance(line.get("files", {}), dict):
+        raise ValueError("files and sha256 are tables by file name")
+    return part_from_json(line)
 
 
 class _Reader:
@@ -155,7 +187,7 @@ class _Reader:
             raise RecordError(self.path, number, f'a {kind!r} line after the "end" line')
         try:
             self._take(number, kind, line)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             problem = f"field {error} is missing" if isinstance(error, KeyError) else str(error)
             raise RecordError(self.path, number, f"not a {kind!r} line: {problem}") from error
 
@@ -168,9 +200,9 @@ class _Reader:
             case "run" | "planned":
                 raise RecordError(self.path, number, f"a second {kind!r} line: two runs wrote into one record")
             case "part":
-                self.parts.append(part_from_json(line))
+                self.parts.append(_part(line))
             case "result":
-                self.results.append(result_from_json(line))
+                self.results.append(_result(line))
             case "note":
                 self.notes.append(str(line["text"]))
             case "end":
@@ -179,6 +211,8 @@ class _Reader:
                 raise RecordError(self.path, number, f"unknown kind {kind!r}: written by a newer Seatrial?")
 
     def cut_off(self, number: int, size: int) -> None:
+        if self.end is not None:
+            raise RecordError(self.path, number, 'something after the "end" line')
         self.truncated = True
         self.notes.append(f"line {number} of the record is cut off after {size} bytes: the run was killed there")
 

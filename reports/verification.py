@@ -118,7 +118,7 @@ def read_envelope(path: Path) -> Any:
         envelope = Envelope.from_dict(data)
     except OSError as error:
         raise EnvelopeError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, binascii.Error) as error:
         raise EnvelopeError(f"{path}: not a DSSE envelope: {error}") from error
     if envelope.payload_type != PAYLOAD_TYPE:
         raise EnvelopeError(f"{path}: the payload type is {envelope.payload_type!r}, not {PAYLOAD_TYPE!r}")
@@ -135,7 +135,7 @@ def predicate_schema() -> Mapping[str, Any]:
 def _statement(envelope: Any) -> Mapping[str, Any]:
     try:
         data = json.loads(envelope.payload.decode("utf-8"))
-    except (UnicodeDecodeError, ValueError) as error:
+    except (ValueError, RecursionError) as error:
         raise EnvelopeError(f"the payload is not JSON: {error}") from error
     if isinstance(data, dict) and data.get("predicateType") not in (None, PREDICATE_TYPE):
         raise EnvelopeError(f"the payload is a {data['predicateType']!r}, not a {PREDICATE_TYPE!r}")

@@ -68,6 +68,16 @@ def test_record_whose_last_line_lacks_only_its_newline_loses_nothing(tmp_path: P
         (json.dumps(RUN), "a second 'run' line"),
         (json.dumps(PLANNED), "a second 'planned' line"),
         ("\x00\x00", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ('{"kind": "note", "text": ' + "1" * 5000 + "}", "not JSON"),
+        (json.dumps(RESULT)[:-1] + ', "outcome": "pass"}', "names a key twice"),
+        (json.dumps({**RESULT, "duration": float("nan")}), "no number in JSON"),
+        (json.dumps({**RESULT, "test": ["t::a"]}), "test is not a text"),
+        (json.dumps({**RESULT, "clauses": "csi.x.y"}), "clauses is not a list"),
+        (json.dumps({**RESULT, "summary": None}), "summary is not a text"),
+        (json.dumps({**RESULT, "harness_error": "false"}), "harness_error is true or false"),
+        ('{"kind": "part", "component": "runc", "sha256": ["1"]}', "tables by file name"),
+        ('{"kind": "end", "exit": 1e400}', "infinity"),
     ],
 )
 def test_record_broken_before_its_end_is_refused_by_file_and_line(tmp_path: Path, broken: str, words: str) -> None:
@@ -88,6 +98,8 @@ def test_record_without_a_beginning_is_refused(tmp_path: Path) -> None:
 def test_record_with_lines_after_its_end_is_refused(tmp_path: Path) -> None:
     with pytest.raises(record.RecordError, match='after the "end" line'):
         record.read(written(tmp_path, RUN, END, RESULT))
+    with pytest.raises(record.RecordError, match='after the "end" line'):
+        record.read(written(tmp_path, RUN, END, tail='{"kind": "resu'))
 
 
 def test_record_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:

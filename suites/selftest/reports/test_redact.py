@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from reports.failure import crashed, evidence_in
 from reports.redact import redact, redact_file
 
 SECRET = "hunter2hunter2hunter2"
@@ -68,3 +70,18 @@ def test_file_with_a_secret_is_cleaned_in_place_and_a_binary_one_is_left(tmp_pat
     assert not redact_file(binary)
     assert text.read_text() == "password=[redacted: secret]\nkept\n"
     assert SECRET.encode() in binary.read_bytes()
+
+
+def test_link_among_evidence_is_left_out_and_what_it_leads_to_untouched(tmp_path: Path) -> None:
+    outside = tmp_path / "kubeconfig"
+    outside.write_text(f"password={SECRET}")
+    (tmp_path / "run" / "e").mkdir(parents=True)
+    (tmp_path / "run" / "e" / "link").symlink_to(outside)
+    (tmp_path / "run" / "e" / "call.txt").write_text("volume=v1")
+    kept = evidence_in([str(tmp_path / "run" / "e")], tmp_path / "run")
+    assert [item.path for item in kept] == ["e/call.txt"]
+    assert SECRET in outside.read_text()
+
+
+def test_text_of_a_test_whose_process_died_holds_no_secret() -> None:
+    assert SECRET not in crashed(SimpleNamespace(nodeid="t", longrepr=f"password={SECRET}")).text

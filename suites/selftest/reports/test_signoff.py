@@ -175,7 +175,9 @@ def test_sign_off_ends_with_the_first_waiver_that_it_leans_on(folder: Path) -> N
     assert statement_in(attest.sign(folder, now=late))["predicate"]["notAfter"] == "2027-02-01T23:59:59Z"
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"payload": "!", "payloadType": "x", "signatures": []}'])
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[1]", "[" * 100_000, '{"payload": "!", "payloadType": "x", "signatures": []}']
+)
 def test_file_that_is_no_sign_off_is_told_so(tmp_path: Path, text: str) -> None:
     path = tmp_path / "signoff.dsse.json"
     path.write_text(text)
