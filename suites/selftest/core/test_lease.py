@@ -16,12 +16,14 @@ from fixtures import process
 from fixtures.wait import wait_until
 from suites.selftest.core.leftovers import things_of
 
+# A reaper of one of these tests would take away what another makes under a lease folder of its own.
+pytestmark = pytest.mark.xdist_group("reapers")
+
+ROOT = Path(__file__).resolve().parents[3]
+
 MAKE_THINGS = """
 import os, subprocess, sys, time
 from fixtures import lease, process
-
-# A reaper of one of these tests would take away what another makes under a lease folder of its own.
-pytestmark = pytest.mark.xdist_group("reapers")
 held = lease.acquire("selftest")
 print(held.label, flush=True)
 mount = held.folder("mount")
@@ -51,9 +53,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def maker(state: Path) -> Iterator[subprocess.Popen[str]]:
     """A process that makes one thing of every kind under its lease, then sleeps."""
     command = [sys.executable, "-c", MAKE_THINGS]
-    maker = subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(Path.cwd())}
-    )
+    maker = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
     yield maker
     maker.kill()
     maker.wait()

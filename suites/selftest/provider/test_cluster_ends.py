@@ -21,15 +21,17 @@ from fixtures.plugin import Parts
 from fixtures.wait import wait_until
 from suites.selftest.provider.traces import traces_of
 
+# A reaper of one of these tests would take away what another makes under a lease folder of its own.
+pytestmark = pytest.mark.xdist_group("reapers")
+
+ROOT = Path(__file__).resolve().parents[3]
+
 CREATE = """
 import sys, time
 from pathlib import Path
 from fixtures.clusters.local.provider import LocalProvider
 from fixtures.clusters.provider import ClusterSpec
 from fixtures.plugin import read_parts
-
-# A reaper of one of these tests would take away what another makes under a lease folder of its own.
-pytestmark = pytest.mark.xdist_group("reapers")
 LocalProvider().create(ClusterSpec("selftest", read_parts(Path(sys.argv[1])), Path(sys.argv[2])))
 time.sleep(600)
 """
@@ -40,7 +42,7 @@ def owner(parts: Parts, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process that makes a cluster from tmp_path and owns it."""
     parts.file("kubernetes", "kubelet")
     command = [sys.executable, "-c", CREATE, parts.origin, str(tmp_path)]
-    made = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(Path.cwd())})
+    made = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)})
     yield made
     made.kill()
     made.wait()
