@@ -13,6 +13,7 @@ from typing import Any
 
 from pipelines.configuration import Table, nearest, read
 from reports.model import Component, Source, to_json
+from reports.redact import redact
 
 COMPONENTS: Mapping[str, str] = {
     "kubernetes": "control plane, kubelet and kube-proxy",
@@ -50,7 +51,10 @@ _SHAPES = {
     "sum": (re.compile(r"h1:[A-Za-z0-9+/]{43}="), "h1: and 44 characters of base64, as in go.sum"),
     "sha256": (re.compile(r"[0-9a-f]{64}"), "64 lower-case hex digits, as sha256sum prints them"),
     "digest": (re.compile(r"sha256:[0-9a-f]{64}"), "sha256: and 64 lower-case hex digits"),
-    "url": (re.compile(r"https?://\S+"), "an address that starts with https://"),
+    "url": (
+        re.compile(r"https?://[^\s/?#@]+([/?#]\S*)?"),
+        "an address that starts with https:// and names no user or password (this file is kept with every run)",
+    ),
 }
 
 
@@ -162,7 +166,7 @@ def _source(table: Table) -> Source:
 
 def _check_shape(table: Table, name: str, value: str) -> None:
     if name in _SHAPES and value and not _SHAPES[name][0].fullmatch(value):
-        table.problem(name, f"{value!r:.80} cannot be right: it must be {_SHAPES[name][1]}.")
+        table.problem(name, f"{redact(value)!r:.80} cannot be right: it must be {_SHAPES[name][1]}.")
 
 
 def _absolute(component: Component, path: Path) -> Component:

@@ -71,6 +71,17 @@ def test_own_driver_by_path_is_one_more_entry(tmp_path: Path) -> None:
     assert component.sources[0].path == str(tmp_path / "driver")
 
 
+def test_address_with_a_password_is_refused_without_showing_it(tmp_path: Path) -> None:
+    text = '[release]\nname = "mine"\n[[component]]\nname = "runc"\nversion = "1"\n[[component.source]]\n'
+    text += f'kind = "download"\nsha256 = "{"a" * 64}"\nurl = "https://{{0}}example.org/runc@v1"\n'
+    (tmp_path / "good.toml").write_text(text.format(""))
+    (tmp_path / "bad.toml").write_text(text.format("bob:hunter2hunter2@"))
+    assert candidate.load(tmp_path / "good.toml").components
+    with pytest.raises(Misconfigured, match="names no user or password") as refused:
+        candidate.load(tmp_path / "bad.toml")
+    assert "hunter2" not in str(refused.value)
+
+
 def test_quick_profile_leaves_out_what_only_full_needs() -> None:
     loaded = candidate.load(CANDIDATE)
     for profile, expected in (("quick", False), ("full", True)):
