@@ -99,8 +99,10 @@ def test_owner_whose_id_was_taken_by_another_process_counts_as_dead() -> None:
 
 def test_started_process_dies_with_its_starter(state: Path) -> None:
     script = (
-        "import os, pathlib, sys; from fixtures import lease, process; held = lease.acquire('selftest');"
-        "started = process.start(['sleep', '600'], log=held.root / 'log', lease=held);"
+        "import os, pathlib; from fixtures import lease, process; held = lease.acquire('selftest');"
+        "started = process.start(['sh', '-c', 'echo up; sleep 600'], log=held.root / 'log', lease=held);\n"
+        # The signal is asked for just before the program starts; a death before that is the reaper's to clear up.
+        "while 'up' not in started.tail(): pass\n"
         "print(started.pid, flush=True); os.kill(os.getpid(), 9)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
