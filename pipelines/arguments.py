@@ -86,7 +86,7 @@ def _run(command: argparse.ArgumentParser) -> None:
         default="local",
         help="local (default): a fresh one on this machine; kubeconfig: one you have",
     )
-    cluster.add_argument("--nodes", type=int, default=1, metavar="N", help="nodes of a local cluster (1)")
+    cluster.add_argument("--nodes", type=int, default=2, metavar="N", help="nodes of a local cluster (2)")
     cluster.add_argument("--keep-cluster", action="store_true", help="leave it running and say how to use it")
     cluster.add_argument("--kubeconfig", default="", metavar="FILE", help="with --provider kubeconfig")
     cluster.add_argument("--kube-context", default="", metavar="NAME", help="the context in it")

@@ -51,7 +51,7 @@ class Wishes:
     provider: str = "local"
     kubeconfig: str = ""
     kube_context: str = ""
-    nodes: int = 1
+    nodes: int = 2
     keep_cluster: bool = False
     allow_disruptive: bool = False
     pytest_options: tuple[str, ...] = ()
