@@ -27,7 +27,9 @@ pytestmark = pytest.mark.xdist_group("reapers")
 ROOT = Path(__file__).resolve().parents[3]
 
 CREATE = """
-import sys, time
+import signal, sys, time
+# Whoever starts the tests in the background makes their children ignore Ctrl-C, which is what is tried here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 from fixtures.clusters.local.provider import LocalProvider
 from fixtures.clusters.provider import ClusterSpec
