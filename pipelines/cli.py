@@ -50,9 +50,10 @@ def main(argv: list[str] | None = None) -> int:
 def _run(given: argparse.Namespace) -> int:
     from fixtures import lease as leases
 
+    provider = _provider(given)
     wishes = Wishes(
         seed=secrets.randbits(31) if given.seed is None else given.seed,
-        provider=given.provider,
+        provider=provider,
         kubeconfig=given.kubeconfig,
         kube_context=given.kube_context,
         nodes=_nodes(given.nodes),
@@ -82,6 +83,17 @@ def _run(given: argparse.Namespace) -> int:
         for line in lease.release():
             if line.startswith("left:"):
                 screen.line(f"not removed: {line}; python -m pipelines clean tries again")
+
+
+def _provider(given: argparse.Namespace) -> str:
+    """A kubeconfig asks for its cluster; a cluster that exists has to be named by a file that can be read."""
+    if given.provider == "local" and not given.kubeconfig:
+        return "local"
+    if not given.kubeconfig:
+        raise Misconfigured(["--provider kubeconfig: name the cluster's file with --kubeconfig FILE."])
+    if not os.access(given.kubeconfig, os.R_OK):
+        raise Misconfigured([f"--kubeconfig {given.kubeconfig}: there is no such file, or it cannot be read."])
+    return "kubeconfig"
 
 
 def _nodes(number: int) -> int:

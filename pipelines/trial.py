@@ -241,7 +241,10 @@ def _finish(trial: Trial, stopped: bool) -> int:
         rows.append(("sign-off", str(signed)))
     rows.append(("records", str(folder)))
     rows.append(("again", f"python -m pipelines run {shlex.join(sys.argv[2:])}".strip()))
-    show_end(trial.screen, verdict, f"{trial.inputs.candidate.name} {trial.inputs.candidate.version}", rows)
+    title = f"{trial.inputs.candidate.name} {trial.inputs.candidate.version}"
+    if not any(stage.kind == "sign-off" for stage in trial.inputs.stages):
+        title += f" (only as far as {trial.inputs.stages[-1].name}: no sign-off)"
+    show_end(trial.screen, verdict, title, rows)
     return INTERRUPTED if stopped else verdict.exit_code
 
 

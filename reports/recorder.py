@@ -259,6 +259,10 @@ class Recorder:
             exitstatus = session.exitstatus = pytest.ExitCode.USAGE_ERROR
         counts = {outcome.value: sum(result.outcome is outcome for result in self.results) for outcome in Outcome}
         self._write({"kind": "end", "finished": now(), "exit": int(exitstatus), "counts": counts})
+        judged = counts[Outcome.PASS.value] + counts[Outcome.FAIL.value]
+        if self.results and not judged and session.exitstatus == pytest.ExitCode.OK:
+            # Nothing was judged: green would tell a driver's author that an absent driver is a good one.
+            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         for reason in self.refusals:

@@ -132,6 +132,12 @@ def test_file_that_cannot_be_collected_is_our_fault(project: Path, workers: tupl
     assert "nothing_of_that_name" in ours[0]["summary"]
 
 
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "xdist"])
+def test_run_that_judged_nothing_is_not_green(project: Path, workers: tuple[str, ...]) -> None:
+    assert run(project, "-k", "test_toy_sound_holds", *workers).returncode == 0
+    assert run(project, "-k", "test_toy_elsewhere_cannot_be_judged", *workers).returncode == 5
+
+
 def test_record_of_a_killed_run_tells_what_was_planned_and_what_ran(project: Path) -> None:
     (project / "suites" / "gpu" / "test_toy.py").write_text(
         textwrap.dedent("""
