@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 import secrets
 import shutil
 from collections.abc import Iterable, Sequence
@@ -16,6 +15,7 @@ from pipelines.findings import Finding
 from pipelines.pipeline import Pipeline, Stage
 from reports.catalogue import Catalogue
 from reports.model import Decision, Part, to_json
+from reports.render.files import write_atomically
 
 
 def now() -> datetime.datetime:
@@ -31,12 +31,7 @@ def stamp(time: datetime.datetime) -> str:
 def write(path: Path, content: str) -> None:
     """Write a file so that a reader sees the old or the new one, also after a crash."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
+    write_atomically(path, content)
 
 
 class Logbook:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,6 @@ from reports.model import (
     NotApplicable,
     Outcome,
     Result,
-    result_from_json,
 )
 from reports.redact import redact
 
@@ -112,11 +111,6 @@ def uncollected(report: Any) -> Result:
     text = str(report.longrepr)
     summary = f"cannot be collected: {text.strip().splitlines()[-1] if text.strip() else 'no reason given'}"
     return Result(report.nodeid, (), Outcome.FAIL, summary=redact(summary), text=redact(text), harness_error=True)
-
-
-def result_of(data: Mapping[str, Any]) -> Result:
-    """A result as attached to a report by a worker."""
-    return result_from_json(data)
 
 
 def repeat_command(test: str, config: pytest.Config) -> str:

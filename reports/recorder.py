@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from reports import catalogue, failure
-from reports.model import Outcome, Result, to_json
+from reports.model import Outcome, Result, result_from_json, to_json
 from reports.summary import write_summary
 
 RESULT = pytest.StashKey[dict[str, Any]]()
@@ -241,7 +241,7 @@ class Recorder:
         self._keep(data)
 
     def _keep(self, data: dict[str, Any]) -> None:
-        result = failure.result_of(data)
+        result = result_from_json(data)
         self.results.append(result)
         self._write({"kind": "result", **to_json(result)})
 
