@@ -1,0 +1,1 @@
+"""The driver in a cluster: the kubelet, the runtime and the sidecars together."""

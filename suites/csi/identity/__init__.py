@@ -1,0 +1,1 @@
+"""The Identity service: who the driver is, what it declares, whether it is ready."""

@@ -1,0 +1,1 @@
+"""One fault in a request: missing fields, sizes, values, for every RPC."""

@@ -1,0 +1,1 @@
+"""Kills, calls side by side, any order of calls."""

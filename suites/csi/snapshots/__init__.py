@@ -1,0 +1,1 @@
+"""Snapshots, group snapshots and snapshot metadata."""
