@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from fixtures.subjects.csi.bench import Bench, InUse
+from fixtures.subjects.csi.leaks import is_mounted
 from reports.model import ClauseViolation
 
 STEPS = st.sampled_from(["create", "stage", "publish", "unpublish", "unstage", "delete"])
@@ -68,10 +69,10 @@ class Model:
             self.uses[slot], self.states[slot] = None, "gone"
         elif not (name == "unpublish" and state == "made") and not (name == "stage" and state == "published"):
             self.states[slot] = AFTER[name]
-        if use.target.is_mount() != (self.states[slot] == "published"):
+        if is_mounted(use.target) != (self.states[slot] == "published"):
             raise ClauseViolation(
                 f"after {name} the target path is not as it should be", expected=self.states[slot],
-                actual="mounted" if use.target.is_mount() else "not mounted",
+                actual="mounted" if is_mounted(use.target) else "not mounted",
             )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from fixtures.subjects.csi.bench import Bench
 from fixtures.subjects.csi.content import read_block, user_files, write_block, write_files
+from fixtures.subjects.csi.leaks import is_mounted
 from fixtures.subjects.csi.requests import block, messages, mount
 from reports.model import ClauseViolation
 
@@ -44,7 +45,7 @@ def test_published_volume_is_not_deleted(csi: Bench) -> None:
     use = csi.bring_up(csi.create())
     request = csi.deletion(use.volume.volume_id)
     csi.client.require_refusal(request, "FAILED_PRECONDITION", because="the volume is published")
-    assert use.target.is_mount(), "the refused deletion took the volume from its target path"
+    assert is_mounted(use.target), "the refused deletion took the volume from its target path"
 
 
 @pytest.mark.clause("csi.delete-volume.data-is-not-handed-on")
