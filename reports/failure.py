@@ -39,6 +39,7 @@ _SUBJECT_OPTIONS = (
     "--kube",
     "--nodes",
     "--mutant",
+    "--variant",
     "--allow-",
 )
 _SWITCHES = ("--allow-disruptive",)
