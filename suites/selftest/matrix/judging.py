@@ -1,0 +1,127 @@
+"""Judges one mutant: its whole suite in a pytest of its own, and csi-sanity in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fixtures.toolchain.command import Finished, run
+from reports.model import HarnessError, Outcome
+from reports.record import RecordError, read
+from suites.selftest.matrix.mutants import ROOT
+
+SUITE_LIMIT = 900.0  # seconds; a mutant that hangs every call makes every test wait
+SANITY_LIMIT = 300.0
+SEED = "7"
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What one tool found. failed: test or case -> the clauses that it blames (csi-sanity names none). judged: how
+    many came to a judgement. broken: why the run says nothing, where it does not."""
+
+    failed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    judged: int = 0
+    seconds: float = 0.0
+    ended: bool = True
+    broken: str = ""
+
+    @property
+    def clauses(self) -> set[str]:
+        return {clause for named in self.failed.values() for clause in named}
+
+    def without(self, others: Findings) -> Findings:
+        """What is found here beyond others: a test that fails on the reference as well kills nothing."""
+        failed = {test: clauses for test, clauses in self.failed.items() if test not in others.failed}
+        return Findings(failed, self.judged, self.seconds, self.ended, self.broken)
+
+
+def findings_from_json(data: Mapping[str, Any]) -> Findings:
+    """Read findings back. KeyError or TypeError: they are none."""
+    failed = {str(test): tuple(clauses) for test, clauses in data["failed"].items()}
+    return Findings(failed, data["judged"], data["seconds"], data["ended"], data["broken"])
+
+
+def by_suite(suite: str, mutant: str, spec: str, targets: Sequence[Path] = (), *options: str) -> Findings:
+    """Run the suite's protocol tests over one mutant ("": the reference). Never raises for what a mutant does."""
+    with tempfile.TemporaryDirectory(prefix="seatrial-matrix-") as folder:
+        run_dir = Path(folder) / "run"
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            *map(str, targets or [ROOT / "suites" / suite]),
+            "-q",
+            "--seed",
+            SEED,
+        ]
+        command += ["-p", "no:cacheprovider", "--run-dir", str(run_dir), "--override-ini", "timeout=60", *options]
+        command += ["--mutant", f"{suite}/{mutant}"] if mutant else []
+        command += ["--csi-spec", spec] if suite == "csi" else []
+        began = time.monotonic()
+        finished = _limited(command, SUITE_LIMIT)
+        return _from_record(run_dir / "record.jsonl", finished, time.monotonic() - began)
+
+
+def _from_record(path: Path, finished: Finished | None, seconds: float) -> Findings:
+    said = "it did not end" if finished is None else f"{finished.output[-1500:]}\n{finished.errors[-500:]}"
+    try:
+        results = read(path).results
+    except (OSError, RecordError) as error:
+        return Findings(seconds=seconds, ended=False, broken=f"{error}\n{said}")
+    broken = [f"{result.test}: {result.text[-800:]}" for result in results if result.harness_error]
+    failed = {r.test: r.clauses for r in results if r.outcome is Outcome.FAIL and not r.harness_error}
+    judged = sum(result.outcome in (Outcome.PASS, Outcome.FAIL) for result in results)
+    if finished is None or finished.status not in (0, 1) or not results:
+        broken = broken or [] if failed else [said]
+    return Findings(failed, judged, seconds, finished is not None, broken[0] if broken else "")
+
+
+def by_sanity(mutant: str, spec: str) -> Findings:
+    """Run csi-sanity over one mutant ("": the reference), for mount and for block volumes. HarnessError: it cannot run
+    at all. A run that csi-sanity does not end counts as a case of its own that failed."""
+    command = [sys.executable, "-m", "fixtures.subjects.csi.sanity", "--csi-spec", spec]
+    command += ["--mutant", mutant] if mutant else []
+    began = time.monotonic()
+    finished = _limited(command, SANITY_LIMIT)
+    if finished is None:
+        return Findings({"(csi-sanity did not end)": ()}, 0, SANITY_LIMIT, ended=False)
+    if finished.status != 0:
+        raise HarnessError(f"csi-sanity over {mutant or 'the reference'}: {finished.errors[-2000:]}")
+    failed: dict[str, tuple[str, ...]] = {}
+    judged = 0
+    for once in json.loads(finished.output):
+        cases = list(once["failed"]) if once["ended"] else ["(csi-sanity did not end)"]
+        failed.update({f"{once['access_type']}: {case}": () for case in cases})
+        judged += sum(state != "skipped" for state in once["cases"].values())
+    return Findings(failed, judged, time.monotonic() - began)
+
+
+def _limited(command: Sequence[str], limit: float) -> Finished | None:
+    """Run a command in a session that dies with this process; None: it did not end within limit seconds."""
+    deadline = time.monotonic() + limit
+    heard = _Deadline(deadline)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    try:
+        return run(command, cwd=ROOT, env=environment, heard=heard)
+    except TimeoutError:
+        return None
+
+
+class _Deadline:
+    """Ends a command by raising when it is heard, or silent, after the deadline."""
+
+    def __init__(self, deadline: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._deadline = deadline
+        self._clock = clock
+
+    def __call__(self, line: str) -> None:
+        if self._clock() > self._deadline:
+            raise TimeoutError(line)
