@@ -32,10 +32,10 @@ COMPONENTS: Mapping[str, str] = {
 """Every component a candidate may name, with its role in one line."""
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
-    "go-module": ("module", "version", "sum", "packages", "stamps", "tags", "cgo", "replace"),
-    "download": ("version", "url", "sha256", "member"),
-    "path": ("version", "path", "sha256"),
-    "image": ("version", "image", "digest"),
+    "go-module": ("module", "version", "sum", "packages", "stamps", "tags", "cgo", "replace", "args"),
+    "download": ("version", "url", "sha256", "member", "args"),
+    "path": ("version", "path", "sha256", "args"),
+    "image": ("version", "image", "digest", "args"),
     "builtin": ("version", "packages"),
 }
 """For each kind of source, the keys that count."""
@@ -153,7 +153,7 @@ def _source(table: Table) -> Source:
         required = name in _REQUIRED[kind]
         if name in ("packages", "stamps", "replace", "member"):
             values[name] = table.mapping(name)
-        elif name == "tags":
+        elif name in ("tags", "args"):
             values[name] = table.texts(name)
         elif name == "cgo":
             values[name] = table.flag(name)

@@ -138,6 +138,7 @@ class Source:
     path:      path, sha256 (optional).
     image:     image (reference), digest (sha256:...).
     builtin:   a reference of this repository; version is the repository's.
+    args: how a suite starts what came from there, in place of the usual arguments.
     """
 
     kind: str
@@ -155,6 +156,7 @@ class Source:
     path: str = ""
     image: str = ""
     digest: str = ""
+    args: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from fixtures.lease import Lease
 from fixtures.protocols.definitions import CSI_SPEC
 from fixtures.subjects.csi.bench import Bench, Options
 from fixtures.subjects.csi.client import Client
-from fixtures.subjects.csi.drivers import Driver, foreign, reference
+from fixtures.subjects.csi.drivers import Driver, foreign
 from fixtures.subjects.csi.ledger import Ledger
 from fixtures.subjects.csi.session import Node, Session
+from fixtures.subjects.csi.started import reference
 from reports.model import NotApplicable
 
 

@@ -9,10 +9,11 @@ import pytest
 
 from fixtures.subjects.csi import read_options
 from fixtures.subjects.csi.client import Call
-from fixtures.subjects.csi.image import arguments, require_engine
+from fixtures.subjects.csi.image import image_of, require_engine
 from fixtures.subjects.csi.leaks import blame
 from fixtures.subjects.csi.ledger import Ledger
 from fixtures.subjects.csi.requests import changed, create_volume, messages, mount, without
+from fixtures.subjects.csi.started import USUAL, arguments, command_of
 from fixtures.subjects.csi.transcript import SECRET, write_transcript
 from reports.model import EnvironmentUnfit, Part
 
@@ -30,9 +31,25 @@ def test_image_without_an_engine_is_unfit(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 def test_image_arguments_come_from_the_part_or_are_the_usual_ones() -> None:
     part = Part("csi-driver", "1", "image", "sha256:0")
-    assert any("csi.sock" in word for word in arguments(part))
+    assert arguments(part) == list(USUAL)
     told = Part("csi-driver", "1", "image", "sha256:0", notes=("args: --socket /csi/csi.sock -v 5",))
     assert arguments(told) == ["--socket", "/csi/csi.sock", "-v", "5"]
+
+
+def test_image_is_started_by_its_name_and_digest() -> None:
+    part = Part("csi-driver", "1", "image registry.example/driver@sha256:0", "sha256:0")
+    assert image_of(part) == "registry.example/driver@sha256:0"
+
+
+def test_part_of_a_candidate_is_started_by_its_one_program(tmp_path: Path) -> None:
+    (program := tmp_path / "driver").touch(mode=0o755)
+    (tmp_path / "notes.txt").touch(mode=0o644)
+    files = {path.name: str(path) for path in tmp_path.iterdir()}
+    assert command_of(Part("csi-driver", "1", "path /x", "", files)) == [str(program), *USUAL]
+    (tmp_path / "other").touch(mode=0o755)
+    files["other"] = str(tmp_path / "other")
+    with pytest.raises(EnvironmentUnfit, match="has 2 programs"):
+        command_of(Part("csi-driver", "1", "path /x", "", files))
 
 
 def test_transcript_blots_out_secrets() -> None:

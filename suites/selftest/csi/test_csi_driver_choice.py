@@ -1,0 +1,59 @@
+"""Which CSI driver a run judges: started from a command of the user's, or a usage error that says what to do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reports.record import read
+
+ROOT = Path(__file__).resolve().parents[3]
+REFERENCE = f"{sys.executable} -m fixtures.references.csi --endpoint {{endpoint}} --node-id {{node_id}}"
+
+
+def run_suite(run_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`pytest` as a user starts it."""
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "--run-dir", str(run_dir), *arguments]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.needs("root")
+def test_csi_driver_of_a_command_is_started_and_may_be_killed(tmp_path: Path) -> None:
+    command = f"{REFERENCE} --state-dir {{state}}"
+    done = run_suite(tmp_path, "suites/csi/resilience/test_restart.py", "--csi-driver", command)
+    assert done.returncode == 0, done.stdout
+    record = read(tmp_path / "record.jsonl")
+    assert "pass" in {result.outcome for result in record.results}
+    assert not {result.outcome for result in record.results} - {"pass", "not-applicable"}
+
+
+def test_csi_driver_that_ends_at_once_could_not_run_and_shows_its_last_words(tmp_path: Path) -> None:
+    (script := tmp_path / "driver.sh").write_text("#!/bin/sh\necho no such licence >&2\nexit 3\n")
+    script.chmod(0o755)
+    done = run_suite(tmp_path / "run", "suites/csi/identity/test_identity.py", "--csi-driver", f"{script} {{endpoint}}")
+    assert done.returncode == 5, done.stdout
+    results = read(tmp_path / "run" / "record.jsonl").results
+    assert {result.outcome for result in results} == {"could-not-run"}
+    assert "no such licence" in results[0].text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--csi-driver", "true --socket x"], "no argument holds {endpoint}"),
+        (["--csi-driver", "/no/such/driver {endpoint}"], "/no/such/driver is no program here"),
+        (["--csi-driver", "true {endpoint}", "--mutant", "csi/x"], "--csi-driver and --mutant each choose"),
+        (["--csi-second-endpoint", "unix:///x.sock"], "belongs to --csi-endpoint"),
+    ],
+)
+def test_csi_driver_choice_that_cannot_be_right_is_a_usage_error(
+    tmp_path: Path, arguments: list[str], says: str
+) -> None:
+    done = run_suite(tmp_path, "suites/csi/identity", *arguments)
+    assert done.returncode == 4
+    assert says in done.stdout + done.stderr
