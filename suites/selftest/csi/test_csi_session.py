@@ -8,10 +8,11 @@ import pytest
 
 from fixtures.lease import Lease
 from fixtures.protocols.definitions import CSI_SPEC
-from fixtures.subjects.csi.bench import Bench, Options
+from fixtures.subjects.csi.bench import Bench
 from fixtures.subjects.csi.client import Client
 from fixtures.subjects.csi.drivers import Driver, foreign
 from fixtures.subjects.csi.ledger import Ledger
+from fixtures.subjects.csi.options import Options
 from fixtures.subjects.csi.session import Node, Session
 from fixtures.subjects.csi.started import reference
 from reports.model import NotApplicable
@@ -25,7 +26,7 @@ def test_csi_test_of_another_version_is_not_applicable(
     monkeypatch: pytest.MonkeyPatch, spoken: str, since: str, until: str, applies: bool
 ) -> None:
     monkeypatch.setenv(CSI_SPEC, spoken)
-    bench = Bench(None, None, None, Options(), Path())  # type: ignore[arg-type]
+    bench = Bench(None, None, None, Options(), None, Path())  # type: ignore[arg-type]
     if applies:
         bench.require_spec(since, until)
         return
@@ -41,13 +42,13 @@ def test_csi_driver_without_a_second_endpoint_has_no_second_node(tmp_path: Path)
 @pytest.mark.needs("root")
 def test_csi_second_node_shares_the_controller_and_has_its_own_id(lease: Lease, tmp_path: Path) -> None:
     driver = reference(lease)
-    session, ledger = Session(Node(driver, Client(driver.endpoint)), Options()), Ledger()
+    session, ledger = Session(Node(driver, Client(driver.endpoint)), Options(), tmp_path), Ledger()
     try:
-        bench = session.bench(tmp_path, ledger)
+        bench = session.bench(ledger)
         second = bench.second_node()
         volume = second.create()
         assert second.capabilities.node_id != bench.capabilities.node_id
-        assert [call.node for call in bench.client.calls if call.rpc == "NodeGetInfo"] == ["", "second"]
+        assert {call.node for call in bench.client.calls if call.rpc == "NodeGetInfo"} == {"", "second"}
         assert foreign(driver.endpoint, "", second.client.endpoint).second_node().endpoint == second.client.endpoint
         assert ledger.give_back() == []
         assert volume.volume_id in str(bench.client.calls[-1].request)

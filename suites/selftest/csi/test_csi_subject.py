@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.subjects.csi import read_options
 from fixtures.subjects.csi.client import Call
 from fixtures.subjects.csi.image import image_of, require_engine
 from fixtures.subjects.csi.leaks import blame
 from fixtures.subjects.csi.ledger import Ledger
+from fixtures.subjects.csi.options import read_options
 from fixtures.subjects.csi.requests import changed, create_volume, messages, mount, without
 from fixtures.subjects.csi.started import USUAL, arguments, command_of
 from fixtures.subjects.csi.transcript import SECRET, write_transcript

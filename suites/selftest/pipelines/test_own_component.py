@@ -27,12 +27,12 @@ def test_component_that_cannot_be_started_is_could_not_run_and_not_our_reference
     fixture, given = SUBJECTS[subject]
     name = subject.partition(" ")[0]
     parts = Parts({name: Part(name, "9", source, "sha256:1")}, "parts.json")
-    none = ("mutant", "csi_endpoint", "device_plugin_dir")
+    none = ("mutant", "variant", "csi_endpoint", "csi_driver", "csi_image", "device_plugin_dir")
     config = SimpleNamespace(option=SimpleNamespace(**dict.fromkeys(none)))
     arguments: dict[str, Any] = {**given, "parts": parts, "pytestconfig": config}
     wrapped = inspect.unwrap(fixture)
     wanted = {key: arguments[key] for key in inspect.signature(wrapped).parameters}
-    with pytest.raises(EnvironmentUnfit, match="our reference says nothing of it"):
+    with pytest.raises(EnvironmentUnfit, match="our reference says nothing of it|has 0 programs"):
         next(wrapped(**wanted))
 
 
