@@ -2,64 +2,178 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from random import Random
 from typing import Any
 
 import pytest
 
 from fixtures.subjects.csi.bench import Bench, require_mounted
-from fixtures.subjects.csi.client import Refused
-from fixtures.subjects.csi.leaks import mounts_below
+from fixtures.subjects.csi.client import Answer
+from fixtures.subjects.csi.content import require_files, write_files
+from fixtures.subjects.csi.leaks import is_mounted, mounts_below
+from fixtures.subjects.csi.requests import from_snapshot, messages, mount, span
 from fixtures.wait import wait_until
 from reports.model import ClauseViolation
+from suites.csi.resilience.interrupted import PATIENCE, insist
 
 WORKERS = 12
-PATIENCE = 30.0  # seconds until a pending operation has to be over
 
 
-def insist(csi: Bench, request: Any) -> Any:
-    """Send it until it is not ABORTED any more, as an orchestrator does; its response. Refused: another status."""
-    answer = wait_until(
+def side_by_side(deeds: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Do them all at once; their results. The first error of one is raised when all have ended."""
+    with ThreadPoolExecutor(len(deeds)) as pool:
+        futures = [pool.submit(deed) for deed in deeds]
+    return [future.result() for future in futures]
+
+
+def settled(csi: Bench, request: Any) -> Answer:
+    """The answer once it is not ABORTED any more."""
+    return wait_until(
         "the pending operation is over", lambda: csi.client.answer(request), PATIENCE,
         accept=lambda answer: answer.code != "ABORTED",
     )  # fmt: skip
-    if not answer.is_ok:
-        raise Refused(answer)
-    return answer.response
 
 
 @pytest.mark.clause("csi.create-volume.same-names-at-once-make-one")
 def test_same_name_at_once_makes_one_volume(csi: Bench) -> None:
     request = csi.creation()
-    with ThreadPoolExecutor(WORKERS) as pool:
-        volumes = list(pool.map(lambda _: insist(csi, request).volume.volume_id, range(WORKERS)))
-    if len(set(volumes)) != 1:
-        raise ClauseViolation("one name has several volumes", expected="one id", actual=sorted(set(volumes)))
+    made = {answer.volume.volume_id for answer in side_by_side([partial(insist, csi, request)] * WORKERS)}
+    if len(made) != 1:
+        raise ClauseViolation("one name has several volumes", expected="one id", actual=sorted(made))
+
+
+@pytest.mark.clause("csi.concurrency.one-of-two-sizes-wins")
+def test_same_name_with_two_sizes_at_once_makes_one_volume(csi: Bench) -> None:
+    name, small, large = csi.name(), csi.options.capacity, 4 * csi.options.capacity
+    requests = [csi.creation(name=name, capacity=span(size, size)) for size in (small, large)]
+    answers = side_by_side([partial(settled, csi, request) for request in requests * 4])
+    made = {answer.response.volume.volume_id for answer in answers if answer.is_ok}
+    refused = {answer.code for answer in answers if not answer.is_ok}
+    if len(made) != 1 or not refused <= {"ALREADY_EXISTS"}:
+        raise ClauseViolation(
+            "two sizes of one name at once do not end with one volume", expected="one id, and ALREADY_EXISTS",
+            actual=f"{len(made)} ids, {sorted(refused)}",
+        )  # fmt: skip
+
+
+@pytest.mark.clause("csi.create-snapshot.same-names-at-once-make-one")
+def test_same_snapshot_name_at_once_makes_one_snapshot(csi: Bench) -> None:
+    csi.require("controller.CREATE_DELETE_SNAPSHOT")
+    request = csi.snapshotting(csi.create().volume_id)
+    made = {answer.snapshot.snapshot_id for answer in side_by_side([partial(insist, csi, request)] * WORKERS)}
+    if len(made) != 1:
+        raise ClauseViolation("one name has several snapshots", expected="one id", actual=sorted(made))
 
 
 @pytest.mark.clause("csi.concurrency.delete-and-create-do-not-mix")
 def test_creations_and_deletions_side_by_side_do_not_mix(csi: Bench) -> None:
     old = [csi.create() for _ in range(WORKERS // 2)]
     new = [csi.creation() for _ in range(WORKERS // 2)]
-    with ThreadPoolExecutor(WORKERS) as pool:
-        deletions = [pool.submit(insist, csi, csi.deletion(volume.volume_id)) for volume in old]
-        made = [pool.submit(insist, csi, request) for request in new]
-        ids = [future.result().volume.volume_id for future in made]
-        for future in deletions:
-            future.result()
+    deletions = [partial(insist, csi, csi.deletion(volume.volume_id)) for volume in old]
+    creations = [partial(insist, csi, request) for request in new]
+    ids = [made.volume.volume_id for made in side_by_side(deletions + creations)[len(old) :]]
     assert len(set(ids)) == len(new), f"{len(new)} names have {len(set(ids))} volumes"
     again = [csi.client.call(request).volume.volume_id for request in new]
     if again != ids:
         raise ClauseViolation("a deletion beside a creation lost a volume", expected=ids, actual=again)
 
 
+@pytest.mark.clause("csi.concurrency.create-and-delete-of-one-name-end-in-order")
+def test_creation_and_deletion_of_one_name_leave_a_usable_name(csi: Bench, rng: Random) -> None:
+    request = csi.creation()
+    for _ in range(4):
+        volume = csi.client.call(request).volume
+        side_by_side([partial(settled, csi, request), partial(settled, csi, csi.deletion(volume.volume_id))])
+    use = csi.bring_up(csi.client.call(request).volume)
+    require_files(use.target, write_files(use.target, rng), "creations and deletions of its name at once")
+
+
+@pytest.mark.clause("csi.concurrency.parallel-stage-is-one")
+def test_same_stage_at_once_mounts_once(csi: Bench) -> None:
+    csi.require("node.STAGE_UNSTAGE_VOLUME")
+    volume = csi.create()
+    request = csi.staging(volume, mount(), csi.attach(volume, mount()))
+    side_by_side([partial(insist, csi, request)] * WORKERS)
+    stacked = len(mounts_below(csi.folder))
+    if stacked > 1:
+        raise ClauseViolation("the same stage at once mounted several times", expected=1, actual=stacked)
+
+
 @pytest.mark.clause("csi.concurrency.parallel-publish-is-one")
 def test_same_publish_at_once_mounts_once(csi: Bench) -> None:
     use = csi.prepare(csi.create())
     before = len(mounts_below(csi.folder))
-    with ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(lambda _: insist(csi, csi.publishing(use)), range(WORKERS)))
+    side_by_side([partial(insist, csi, csi.publishing(use))] * WORKERS)
     require_mounted(use.target)
     stacked = len(mounts_below(csi.folder)) - before
     if stacked != 1:
         raise ClauseViolation("the same publish at once mounted several times", expected=1, actual=stacked)
+
+
+@pytest.mark.clause("csi.concurrency.parallel-unpublish-keeps-data")
+def test_same_unpublish_at_once_keeps_the_data(csi: Bench, rng: Random) -> None:
+    use = csi.bring_up(csi.create())
+    content = write_files(use.target, rng)
+    side_by_side([partial(insist, csi, csi.unpublishing(use))] * WORKERS)
+    assert not use.target.exists(), "after unpublishes side by side the target path is left"
+    csi.client.call(csi.publishing(use))
+    require_files(use.target, content, "unpublishes side by side", "Does one remove what the other still has mounted?")
+
+
+@pytest.mark.clause("csi.concurrency.publish-and-unpublish-end-in-order")
+def test_publish_beside_unpublish_can_be_ended(csi: Bench, rng: Random) -> None:
+    use = csi.bring_up(csi.create())
+    content = write_files(use.target, rng)
+    for _ in range(4):
+        side_by_side([partial(settled, csi, csi.publishing(use)), partial(settled, csi, csi.unpublishing(use))])
+    csi.client.call(csi.unpublishing(use))
+    assert not is_mounted(use.target), "a publish beside an unpublish left a mount that no unpublish takes away"
+    csi.client.call(csi.publishing(use))
+    require_files(use.target, content, "publishes beside unpublishes")
+
+
+@pytest.mark.clause("csi.concurrency.parallel-expansions-keep-the-largest")
+def test_expansions_at_once_keep_the_largest(csi: Bench) -> None:
+    csi.require("controller.EXPAND_VOLUME")
+    volume = csi.create()
+    sizes = [volume.capacity_bytes + step * (1 << 20) for step in range(1, 7)]
+
+    def expanding(size: int) -> Any:
+        return messages().ControllerExpandVolumeRequest(
+            volume_id=volume.volume_id, capacity_range=span(size), volume_capability=mount(),
+            secrets=csi.options.secrets,
+        )  # fmt: skip
+
+    side_by_side([partial(insist, csi, expanding(size)) for size in sizes])
+    final = csi.client.call(expanding(sizes[0])).capacity_bytes
+    if final < sizes[-1]:
+        raise ClauseViolation("expansions at once lost the largest", expected=sizes[-1], actual=final)
+
+
+@pytest.mark.clause("csi.concurrency.restore-beside-snapshot-deletion-is-whole")
+def test_restore_beside_the_deletion_of_its_snapshot_is_whole_or_refused(csi: Bench, rng: Random) -> None:
+    csi.require("controller.CREATE_DELETE_SNAPSHOT")
+    use = csi.bring_up(csi.create())
+    content = write_files(use.target, rng)
+    snapshot = csi.snapshot(use.volume)
+    request = csi.creation(source=from_snapshot(snapshot.snapshot_id))
+    gone = messages().DeleteSnapshotRequest(snapshot_id=snapshot.snapshot_id, secrets=csi.options.secrets)
+    restored, _ = side_by_side([partial(settled, csi, request), partial(settled, csi, gone)])
+    if restored.is_ok:
+        require_files(csi.bring_up(restored.response.volume).target, content, "a restore beside its deletion")
+    elif restored.code not in ("NOT_FOUND", "FAILED_PRECONDITION"):
+        raise ClauseViolation("a restore beside its deletion", expected="OK or NOT_FOUND", actual=str(restored))
+
+
+@pytest.mark.clause("csi.concurrency.volumes-at-once-do-not-mix")
+def test_volumes_brought_up_at_once_do_not_mix(csi: Bench, rng: Random) -> None:
+    volumes = [csi.create() for _ in range(4)]
+    uses = side_by_side([partial(csi.bring_up, volume) for volume in volumes])
+    contents = [write_files(use.target, rng, f"v{number}") for number, use in enumerate(uses)]
+    for use, content in zip(uses, contents, strict=True):
+        require_files(use.target, content, "bringing up several volumes at once")
+    side_by_side([partial(csi.take_down, use) for use in uses])
+    assert not mounts_below(csi.folder), "volumes taken down at once left mounts"

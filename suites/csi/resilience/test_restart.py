@@ -1,32 +1,37 @@
-"""The driver is killed and started again over its old state. Only where we started it ourselves."""
+"""The driver is killed between calls and started again over its old state. Only where we started it ourselves."""
 
 from __future__ import annotations
 
-import threading
 from random import Random
+from typing import Any
 
 import pytest
 
 from fixtures.subjects.csi.bench import Bench, require_mounted
-from fixtures.subjects.csi.client import Client
-from fixtures.subjects.csi.content import require_files, write_files
-from fixtures.subjects.csi.requests import from_snapshot, messages, mount
-from reports.model import ClauseViolation, EnvironmentUnfit, NotApplicable
+from fixtures.subjects.csi.content import read_block, require_files, write_block, write_files
+from fixtures.subjects.csi.leaks import mounts_below
+from fixtures.subjects.csi.requests import block, changed, from_snapshot, messages, mount, span
+from reports.model import ClauseViolation
+from suites.csi.resilience.test_kill_during_call import require_owned
 
-CREATIONS = 6
+ASK = "What does the driver know only in memory?"
 
 
-def require_owned(csi: Bench) -> None:
-    """NotApplicable unless we may kill the driver."""
-    if not csi.driver.owned:
-        raise NotApplicable("the driver was not started by us, so we do not kill it")
+def require_same(what: str, before: Any, after: Any) -> None:
+    """ClauseViolation unless a restart changed nothing."""
+    if before != after:
+        raise ClauseViolation(f"a restart changed {what}", expected=str(before), actual=str(after), question=ASK)
 
 
 @pytest.mark.clause("csi.restart.serves-again")
 def test_killed_driver_serves_again(csi: Bench) -> None:
     require_owned(csi)
+    info = csi.client.call(messages().GetPluginInfoRequest())
     csi.restart()
     csi.client.call(messages().ProbeRequest())
+    require_same("who the driver is", info, csi.client.call(messages().GetPluginInfoRequest()))
+    node = csi.client.call(messages().NodeGetInfoRequest()).node_id
+    require_same("the node's id", csi.capabilities.node_id, node)
 
 
 @pytest.mark.clause("csi.restart.volumes-are-kept")
@@ -35,55 +40,113 @@ def test_killed_driver_knows_its_volumes(csi: Bench, rng: Random) -> None:
     request = csi.creation()
     use = csi.bring_up(csi.client.call(request).volume)
     content = write_files(use.target, rng)
-    has_snapshots = "controller.CREATE_DELETE_SNAPSHOT" in csi.capabilities
-    snapshot = csi.snapshot(use.volume) if has_snapshots else None
     csi.take_down(use)
     csi.restart()
-    again = csi.client.call(request).volume
-    assert again.volume_id == use.volume.volume_id, "after a restart the same request made another volume"
+    require_same("a volume", use.volume, csi.client.call(request).volume)
     require_files(csi.bring_up(use.volume).target, content, "a kill of the driver")
-    if snapshot is not None:
-        restored = csi.bring_up(csi.create(source=from_snapshot(snapshot.snapshot_id)))
-        require_files(restored.target, content, "a kill of the driver and a restore")
+
+
+@pytest.mark.clause("csi.restart.volumes-are-kept")
+def test_killed_driver_knows_the_size_of_an_expanded_volume(csi: Bench) -> None:
+    require_owned(csi)
+    csi.require("controller.EXPAND_VOLUME")
+    volume = csi.create()
+    request = messages().ControllerExpandVolumeRequest(
+        volume_id=volume.volume_id, capacity_range=span(2 * volume.capacity_bytes), volume_capability=mount(),
+        secrets=csi.options.secrets,
+    )  # fmt: skip
+    grown = csi.client.call(request).capacity_bytes
+    csi.restart()
+    require_same("the size of a volume", grown, csi.client.call(request).capacity_bytes)
+
+
+@pytest.mark.clause("csi.restart.snapshots-are-kept")
+def test_killed_driver_knows_its_snapshots(csi: Bench, rng: Random) -> None:
+    require_owned(csi)
+    csi.require("controller.CREATE_DELETE_SNAPSHOT")
+    use = csi.bring_up(csi.create())
+    content = write_files(use.target, rng)
+    request = csi.snapshotting(use.volume.volume_id)
+    snapshot = csi.client.call(request).snapshot
+    csi.restart()
+    again = csi.client.call(request).snapshot
+    require_same("a snapshot's id", snapshot.snapshot_id, again.snapshot_id)
+    require_same("a snapshot's time", snapshot.creation_time, again.creation_time)
+    restored = csi.bring_up(csi.create(source=from_snapshot(snapshot.snapshot_id)))
+    require_files(restored.target, content, "a kill of the driver and a restore")
+
+
+@pytest.mark.clause("csi.restart.attachments-are-kept")
+def test_killed_driver_knows_its_attachments(csi: Bench) -> None:
+    require_owned(csi)
+    csi.require("controller.PUBLISH_UNPUBLISH_VOLUME", "controller.PUBLISH_READONLY")
+    request = csi.attaching(csi.create(), mount())
+    context = csi.client.call(request).publish_context
+    csi.restart()
+    require_same("a publish context", dict(context), dict(csi.client.call(request).publish_context))
+    csi.client.require_refusal(
+        changed(request, readonly=True), "ALREADY_EXISTS", because="the volume is attached for writing", ask=ASK
+    )
 
 
 @pytest.mark.clause("csi.restart.published-volume-stays-usable")
 def test_published_volume_outlives_the_driver(csi: Bench, rng: Random) -> None:
     require_owned(csi)
     use = csi.bring_up(csi.create())
+    before = mounts_below(csi.folder)
     csi.driver.kill()
     content = write_files(use.target, rng)
     csi.restart()
     require_mounted(use.target)
     csi.client.call(csi.publishing(use))
+    require_same("the mounts", before, mounts_below(csi.folder))
     require_files(use.target, content, "a kill of the driver")
     csi.take_down(use)
     assert not use.target.exists(), "after a restart the target path was not removed"
 
 
-@pytest.mark.clause("csi.restart.killed-creation-leaves-nothing-half-made")
-def test_creation_killed_halfway_is_whole_after_a_retry(csi: Bench, rng: Random) -> None:
+@pytest.mark.clause("csi.restart.published-volume-stays-usable")
+def test_published_block_volume_outlives_the_driver(csi: Bench, rng: Random) -> None:
     require_owned(csi)
-    requests = [csi.creation(mount()) for _ in range(CREATIONS)]
-
-    def create_all() -> None:
-        client = Client(csi.driver.endpoint)
-        for request in requests:
-            try:
-                client.answer(request, deadline=5)
-            except (ClauseViolation, EnvironmentUnfit):  # the kill, which is ours
-                break
-        client.close()
-
-    worker = threading.Thread(target=create_all)
-    worker.start()
-    worker.join(rng.uniform(0.0, 0.02))
+    use = csi.bring_up(csi.create(block()), block())
     csi.driver.kill()
-    worker.join()
+    written = write_block(use.target, rng)
     csi.restart()
-    ids = [csi.client.call(request).volume.volume_id for request in requests]
-    assert len(set(ids)) == CREATIONS, f"{CREATIONS} names have {len(set(ids))} volumes"
-    for request, volume_id in zip(requests, ids, strict=True):
-        assert csi.client.call(request).volume.volume_id == volume_id, "a retry after a kill answers another volume"
-    use = csi.bring_up(csi.client.call(requests[0]).volume)
-    require_files(use.target, write_files(use.target, rng), "a kill during its creation")
+    require_same("a block volume", written, read_block(use.target))
+    csi.take_down(use)
+    require_same("a block volume", written, read_block(csi.bring_up(use.volume, block()).target))
+
+
+@pytest.mark.clause("csi.restart.readonly-stays-readonly")
+def test_readonly_volume_stays_readonly_after_a_kill(csi: Bench) -> None:
+    require_owned(csi)
+    use = csi.bring_up(csi.create(), readonly=True)
+    csi.restart()
+    csi.client.call(csi.publishing(use, readonly=True))
+    try:
+        (use.target / "written").write_text("x")
+    except OSError:
+        return
+    raise ClauseViolation("a read-only volume takes writes after a kill", expected="EROFS", actual="it was written")
+
+
+@pytest.mark.clause("csi.restart.staged-volume-can-be-published")
+def test_staged_volume_is_published_after_a_kill(csi: Bench, rng: Random) -> None:
+    require_owned(csi)
+    csi.require("node.STAGE_UNSTAGE_VOLUME")
+    use = csi.prepare(csi.create())
+    csi.restart()
+    csi.client.call(csi.publishing(use))
+    require_files(use.target, write_files(use.target, rng), "a kill between stage and publish")
+
+
+@pytest.mark.clause("csi.restart.deleted-stays-deleted")
+def test_deleted_volume_stays_deleted_after_a_kill(csi: Bench) -> None:
+    require_owned(csi)
+    csi.require("controller.LIST_VOLUMES")
+    volume = csi.create()
+    csi.delete(volume)
+    csi.restart()
+    listed = [entry.volume.volume_id for entry in csi.client.call(messages().ListVolumesRequest()).entries]
+    assert volume.volume_id not in listed, "a deleted volume is back after a kill"
+    csi.delete(volume)
