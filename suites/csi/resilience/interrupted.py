@@ -69,7 +69,8 @@ def _filled(csi: Bench, rng: Random) -> tuple[InUse, Content]:
 
 
 def _listed(csi: Bench) -> set[str]:
-    if "controller.LIST_VOLUMES" not in csi.capabilities:
+    """The volumes of a driver that nobody else uses; nothing where its state may be shared or is not listed."""
+    if "controller.LIST_VOLUMES" not in csi.capabilities or csi.driver.state is None:
         return set()
     return {entry.volume.volume_id for entry in csi.client.call(messages().ListVolumesRequest()).entries}
 
