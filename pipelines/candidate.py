@@ -24,6 +24,10 @@ COMPONENTS: Mapping[str, str] = {
     "kube-router": "network policy engine",
     "coredns": "cluster DNS",
     "csi-driver": "storage driver",
+    "csi-provisioner": "makes and deletes volumes for claims",
+    "csi-attacher": "attaches volumes to nodes",
+    "csi-resizer": "expands volumes of claims that grew",
+    "csi-snapshotter": "takes snapshots of volumes, with the cluster's snapshot controller",
     "gpu-device-plugin": "what offers GPUs to the kubelet",
     "dra-driver": "dynamic resource allocation driver",
     "protocols": "interface definitions that the suites speak (gRPC)",
@@ -32,7 +36,7 @@ COMPONENTS: Mapping[str, str] = {
 """Every component a candidate may name, with its role in one line."""
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
-    "go-module": ("module", "version", "sum", "packages", "stamps", "tags", "cgo", "replace", "args"),
+    "go-module": ("module", "version", "sum", "packages", "stamps", "tags", "cgo", "replace", "member", "args"),
     "download": ("version", "url", "sha256", "member", "args"),
     "path": ("version", "path", "sha256", "args"),
     "image": ("version", "image", "digest", "args"),

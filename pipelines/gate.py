@@ -58,7 +58,7 @@ def evaluate(
     findings += integrity.parts_findings(stage, candidate, parts)
     if stage.kind == "sign-off":
         findings += _required_stages(stage, candidate, history, policy, now)
-        findings += integrity.unjudged_findings(candidate, parts)
+        findings += integrity.unjudged_findings(stage, candidate, parts)
     else:
         readable = [record for record in records if isinstance(record, Record)]
         findings += integrity.record_findings(stage, candidate, catalogue, records, parts, policy, now)

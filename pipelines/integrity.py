@@ -24,17 +24,23 @@ def parts_findings(stage: Stage, candidate: Candidate, parts: Sequence[Part]) ->
     for part in parts:
         yield from _identity(candidate, part)
     there = {part.component for part in parts}
-    for name in stage.needs:
+    for name in stage.components(candidate):
         if name not in there:
             text = f"The component {name} was not provided, so this stage did not judge the whole candidate."
             yield Finding.of(Verdict.INCONCLUSIVE, text, "See the log of the run for why; python -m pipelines doctor.")
 
 
-def unjudged_findings(candidate: Candidate, parts: Sequence[Part]) -> Iterable[Finding]:
-    """A sign-off is for the whole candidate, so every component must have been given to a stage."""
+def unjudged_findings(stage: Stage, candidate: Candidate, parts: Sequence[Part]) -> Iterable[Finding]:
+    """A sign-off is for the whole candidate, so every component must have been given to a stage, unless the sign-off
+    stage itself says that its profile leaves it out."""
     there = {part.component for part in parts}
     for component in candidate.components:
-        if component.name not in there:
+        if component.name in there:
+            continue
+        if stage.leaves_out(component.name):
+            text = f"{component.name} was not judged: the {stage.profile} profile leaves it out."
+            yield Finding.of(Verdict.PASS, text, "The full profile judges it: python -m pipelines run --profile full")
+        else:
             text = f"The candidate holds {component.name}, and no stage was given it, so nobody judged it."
             remedy = "Name it under needs of a stage that judges it, or take it out of the candidate."
             yield Finding.of(Verdict.INCONCLUSIVE, text, remedy)
@@ -107,7 +113,7 @@ def _same_parts(
                 text = f"The tests used another {part.component}/{name} than the one provided ({digest[:12]})."
                 yield Finding.of(Verdict.INVALID, text, again)
     seen = {part.component for part in record.parts}
-    for name in stage.needs:
+    for name in stage.components(candidate):
         if name in provided and name not in seen and record.results:
             text = f"The record does not say which {name} was tested, so it may be of another candidate."
             yield Finding.of(Verdict.INVALID, text, again)

@@ -19,8 +19,9 @@ DEFAULT = Path(__file__).with_name("stages.toml")
 class Stage:
     """One stage. kind "tests" judges by suites, kind "sign-off" by the decisions of the stages it requires.
 
-    needs: components, in the order in which they are provided. files: profile -> component -> file names, where
-    the profile needs fewer than all. policy: the policy file. time_limit in seconds, for the tests alone.
+    needs: components, in the order in which they are provided; takes: more of them, where the candidate has them.
+    files: profile -> component -> file names, where the profile needs fewer than all (or none).
+    policy: the policy file. time_limit in seconds, for the tests alone.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Stage:
     suites: tuple[str, ...] = ()
     layer: Layer = Layer.PROTOCOL
     needs: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
     files: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     requires: tuple[str, ...] = ()
     policy: Path = Path()
@@ -39,6 +41,15 @@ class Stage:
     @property
     def needs_cluster(self) -> bool:
         return self.kind == "tests" and self.layer is Layer.CLUSTER
+
+    def leaves_out(self, component: str) -> bool:
+        """Whether the stage's profile does without this component, though the stage could use it."""
+        return self.files.get(self.profile, {}).get(component) == ()
+
+    def components(self, candidate: Candidate) -> tuple[str, ...]:
+        """What the stage is given of this candidate, in the order in which it is provided."""
+        taken = [name for name in self.takes if candidate.component(name) and not self.leaves_out(name)]
+        return (*self.needs, *taken)
 
     @property
     def marks(self) -> str:
@@ -113,6 +124,7 @@ def _stage(table: Table, path: Path, profile: str, earlier: list[str], policies:
         suites=_names(table, "suites", SUITES, required=kind == "tests"),
         layer=Layer(table.text("layer", "protocol", choices=tuple(Layer))),
         needs=_names(table, "needs", tuple(COMPONENTS)),
+        takes=_names(table, "takes", tuple(COMPONENTS)),
         files=_files(table.table("files")),
         requires=_names(table, "requires", earlier, required=kind == "sign-off"),
         policy=policy,

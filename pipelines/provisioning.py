@@ -41,7 +41,7 @@ def wanted(stages: Sequence[Stage], candidate: Candidate) -> tuple[list[Componen
     order: list[Component] = []
     until: dict[str, int] = {}
     for stage in stages:
-        for name in stage.needs:
+        for name in stage.components(candidate):
             component = candidate.component(name)
             if component is None:
                 continue
@@ -87,7 +87,7 @@ class Provisioning:
     def parts_for(self, stage: Stage) -> list[Part]:
         """The newest part of every component that the stage needs, of those that were there when it became ready."""
         newest = {part.component: part for part in self.parts[: self.until[stage.name]]}
-        return [newest[name] for name in stage.needs if name in newest]
+        return [newest[name] for name in (*stage.needs, *stage.takes) if name in newest]
 
     def newest(self) -> list[Part]:
         """Every component's newest part."""

@@ -133,7 +133,8 @@ class Source:
     """Where a component comes from. kind names which of the other fields count.
 
     go-module: module, version, sum (h1:...), packages (import path -> file name), stamps (-X values),
-               tags, cgo, replace (module -> "module version").
+               tags, cgo, replace (module -> "module version"),
+               member (a file of the module, or of one nested in it, by its import path -> file name).
     download:  url, sha256, member (path inside an archive -> file name).
     path:      path, sha256 (optional).
     image:     image (reference), digest (sha256:...).
