@@ -29,7 +29,6 @@ def validate(csi: Bench) -> Any:
     volume = csi.create()
     return messages().ValidateVolumeCapabilitiesRequest(
         volume_id=volume.volume_id, volume_context=volume.volume_context, volume_capabilities=[mount()],
-        secrets=csi.options.secrets,
     )  # fmt: skip
 
 
@@ -48,7 +47,7 @@ def modify(csi: Bench) -> Any:
     """Without parameters it is refused for them; that it is refused without an id does not depend on them."""
     csi.require("controller.MODIFY_VOLUME")
     return messages().ControllerModifyVolumeRequest(
-        volume_id=csi.create().volume_id, mutable_parameters={"iops": "100"}, secrets=csi.options.secrets
+        volume_id=csi.create().volume_id, mutable_parameters={"iops": "100"}
     )
 
 
@@ -57,7 +56,7 @@ def expand(csi: Bench) -> Any:
     volume = csi.create()
     larger = span(max(volume.capacity_bytes, csi.options.capacity) + MIB)
     return messages().ControllerExpandVolumeRequest(
-        volume_id=volume.volume_id, capacity_range=larger, volume_capability=mount(), secrets=csi.options.secrets
+        volume_id=volume.volume_id, capacity_range=larger, volume_capability=mount()
     )
 
 
@@ -68,25 +67,25 @@ def snapshot(csi: Bench) -> Any:
 
 def delete_snapshot(csi: Bench) -> Any:
     csi.require("controller.CREATE_DELETE_SNAPSHOT")
-    return messages().DeleteSnapshotRequest(snapshot_id="seatrial-absent", secrets=csi.options.secrets)
+    return messages().DeleteSnapshotRequest(snapshot_id="seatrial-absent")
 
 
 def get_snapshot(csi: Bench) -> Any:
     csi.require("controller.GET_SNAPSHOT")
-    return messages().GetSnapshotRequest(snapshot_id="seatrial-absent", secrets=csi.options.secrets)
+    return messages().GetSnapshotRequest(snapshot_id="seatrial-absent")
 
 
 def group(csi: Bench) -> Any:
     csi.require(GROUPS)
     return messages().CreateVolumeGroupSnapshotRequest(
-        name=csi.name("group"), source_volume_ids=[csi.create().volume_id], secrets=csi.options.secrets
+        name=csi.name("group"), source_volume_ids=[csi.create().volume_id]
     )
 
 
 def _existing_group(csi: Bench) -> dict[str, Any]:
     made = csi.client.call(group(csi)).group_snapshot
     members = [member.snapshot_id for member in made.snapshots]
-    return {"group_snapshot_id": made.group_snapshot_id, "snapshot_ids": members, "secrets": csi.options.secrets}
+    return {"group_snapshot_id": made.group_snapshot_id, "snapshot_ids": members}
 
 
 def delete_group(csi: Bench) -> Any:
@@ -100,16 +99,14 @@ def get_group(csi: Bench) -> Any:
 def allocated(csi: Bench) -> Any:
     csi.require("plugin.SNAPSHOT_METADATA_SERVICE")
     taken = csi.snapshot(csi.create())
-    return messages().GetMetadataAllocatedRequest(snapshot_id=taken.snapshot_id, secrets=csi.options.secrets)
+    return messages().GetMetadataAllocatedRequest(snapshot_id=taken.snapshot_id)
 
 
 def delta(csi: Bench) -> Any:
     csi.require("plugin.SNAPSHOT_METADATA_SERVICE")
     volume = csi.create()
     base, target = csi.snapshot(volume), csi.snapshot(volume)
-    return messages().GetMetadataDeltaRequest(
-        base_snapshot_id=base.snapshot_id, target_snapshot_id=target.snapshot_id, secrets=csi.options.secrets
-    )
+    return messages().GetMetadataDeltaRequest(base_snapshot_id=base.snapshot_id, target_snapshot_id=target.snapshot_id)
 
 
 def stage(csi: Bench) -> Any:

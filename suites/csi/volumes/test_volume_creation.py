@@ -1,134 +1,185 @@
-"""CreateVolume: what comes out, what is the same, what is in conflict."""
+"""CreateVolume: names, ids, contexts and capabilities."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
 from fixtures.subjects.csi.bench import Bench
-from fixtures.subjects.csi.requests import MIB, block, changed, from_snapshot, from_volume, messages, mount, span
+from fixtures.subjects.csi.requests import block, changed, messages, mount
 from reports.model import ClauseViolation, NotApplicable
+from suites.csi.volumes.compatibility import confirms, require_same_volume
 
-
-def require_same_volume(first: str, second: str, after: str) -> None:
-    """ClauseViolation unless both ids are one."""
-    if first != second:
-        raise ClauseViolation(f"{after} answered another volume", expected=first, actual=second)
+MULTI_NODE = ("MULTI_NODE_READER_ONLY", "MULTI_NODE_SINGLE_WRITER", "MULTI_NODE_MULTI_WRITER")
 
 
 @pytest.mark.clause("csi.create-volume.id-is-given")
-def test_volume_with_a_long_name_has_a_usable_id(csi: Bench) -> None:
-    size = len(csi.create(name=csi.name("i" * 60)).volume_id.encode())
+@pytest.mark.parametrize("name", ["short", "long"])
+def test_volume_has_a_usable_id(csi: Bench, name: str) -> None:
+    text = csi.name() if name == "short" else csi.name().ljust(128, "i")
+    size = len(csi.create(name=text).volume_id.encode())
     assert 0 < size <= 128, f"the volume id has {size} bytes, not 1 to 128"
 
 
-@pytest.mark.clause("csi.create-volume.capacity-is-honoured")
-def test_volume_capacity_lies_in_the_range(csi: Bench) -> None:
-    required, limit = csi.options.capacity + MIB, 2 * csi.options.capacity
-    capacity = csi.create(capacity=span(required, limit)).capacity_bytes
-    if capacity and not required <= capacity <= limit:
-        raise ClauseViolation("the volume's capacity is out of range", expected=f"{required}..{limit}", actual=capacity)
-
-
-@pytest.mark.clause("csi.create-volume.impossible-capacity-is-refused")
-def test_volume_of_an_impossible_size_is_out_of_range(csi: Bench) -> None:
-    request = csi.creation(capacity=span(1 << 62))
-    csi.client.require_refusal(request, "OUT_OF_RANGE", because="four exbibytes are asked for")
-
-
-@pytest.mark.clause("csi.create-volume.limit-below-requirement-is-refused")
-def test_volume_with_limit_below_requirement_is_refused(csi: Bench) -> None:
-    request = csi.creation(capacity=span(2 * csi.options.capacity, csi.options.capacity))
-    csi.client.require_refusal(request, "OUT_OF_RANGE", "INVALID_ARGUMENT", because="the limit is too low")
-
-
-@pytest.mark.clause("csi.create-volume.is-idempotent")
-def test_same_request_again_answers_the_same_volume(csi: Bench) -> None:
-    request = csi.creation()
-    first, second = csi.client.call(request).volume, csi.client.call(request).volume
-    require_same_volume(first.volume_id, second.volume_id, "the same CreateVolume again")
-    assert first.capacity_bytes == second.capacity_bytes, "the same CreateVolume again answered another capacity"
-
-
-@pytest.mark.clause("csi.create-volume.other-capacity-conflicts")
-@pytest.mark.parametrize("direction", ["larger", "smaller"])
-def test_same_name_with_other_capacity_conflicts(csi: Bench, direction: str) -> None:
-    request = csi.creation(capacity=span(2 * csi.options.capacity))
-    capacity = csi.client.call(request).volume.capacity_bytes
-    if not capacity:
-        raise NotApplicable("the driver does not say how large its volumes are")
-    other = span(2 * capacity) if direction == "larger" else span(csi.options.capacity // 2, csi.options.capacity)
-    csi.client.require_refusal(
-        changed(request, capacity_range=other), "ALREADY_EXISTS", because=f"the volume should be {direction}"
-    )
-
-
-@pytest.mark.clause("csi.create-volume.other-access-type-conflicts")
-def test_same_name_for_block_access_conflicts(csi: Bench) -> None:
-    csi.create(block())  # NotApplicable where the driver serves no block volumes
-    request = csi.creation()
-    volume = csi.client.call(request).volume
-    question = messages().ValidateVolumeCapabilitiesRequest(volume_id=volume.volume_id, volume_capabilities=[block()])
-    serves_both = csi.client.call(question).HasField("confirmed")
-    answer = csi.client.answer(changed(request, volume_capabilities=[block()]))
-    if answer.code != "ALREADY_EXISTS" and not (serves_both and answer.is_ok):
-        raise ClauseViolation(
-            "a mount volume was taken for the block volume of its name", expected="ALREADY_EXISTS", actual=str(answer)
-        )
-
-
-@pytest.mark.clause("csi.create-volume.other-source-conflicts")
-@pytest.mark.parametrize("kind", ["snapshot", "volume"])
-def test_same_name_with_other_source_conflicts(csi: Bench, kind: str) -> None:
-    csi.require("controller.CREATE_DELETE_SNAPSHOT" if kind == "snapshot" else "controller.CLONE_VOLUME")
-    one, two = csi.create(), csi.create()
-    if kind == "snapshot":
-        sources = [from_snapshot(csi.snapshot(volume).snapshot_id) for volume in (one, two)]
-    else:
-        sources = [from_volume(volume.volume_id) for volume in (one, two)]
-    request = csi.creation(source=sources[0])
-    csi.client.call(request)
-    other = changed(request, volume_content_source=sources[1])
-    csi.client.require_refusal(other, "ALREADY_EXISTS", because=f"the volume came from another {kind}")
-
-
 @pytest.mark.clause("csi.create-volume.long-name-is-accepted")
-def test_name_of_128_bytes_is_accepted(csi: Bench) -> None:
-    csi.create(name=csi.name().ljust(128, "n"))
+@pytest.mark.parametrize("letter", ["n", "ñ", "卷"])
+def test_name_of_128_bytes_is_accepted(csi: Bench, letter: str) -> None:
+    name = csi.name()
+    name += letter * ((128 - len(name)) // len(letter.encode()))
+    csi.create(name=name.ljust(128 - len(name.encode()) + len(name), "n"))
 
 
-@pytest.mark.clause("csi.create-volume.absent-source-is-not-found")
-@pytest.mark.parametrize("kind", ["snapshot", "volume"])
-def test_absent_source_is_not_found(csi: Bench, kind: str) -> None:
-    csi.require("controller.CREATE_DELETE_SNAPSHOT" if kind == "snapshot" else "controller.CLONE_VOLUME")
-    if kind == "snapshot":
-        snapshot = csi.snapshot(csi.create())
-        csi.client.call(messages().DeleteSnapshotRequest(snapshot_id=snapshot.snapshot_id))
-        source = from_snapshot(snapshot.snapshot_id)
-    else:
-        source = from_volume(csi.absent_id())
-    csi.client.require_refusal(csi.creation(source=source), "NOT_FOUND", because=f"the source {kind} is gone")
+NAMES = {
+    "slashes": "a/b/", "parent": "../../", "dot": ".", "spaces": " a  b ", "dash": "-rf ", "quotes": "a'b\"c`d",
+    "script": "объём-ボリューム-💾-", "percent": "%s%n%d", "shell": "$(id);&|", "tab-and-newline": "a\tb\nc",
+    "comma": "a,b=c:d@e#f",
+}  # fmt: skip
 
 
-@pytest.mark.clause("csi.create-volume.foreign-topology-is-refused")
-def test_volume_for_a_foreign_topology_is_refused(csi: Bench) -> None:
-    csi.require("plugin.VOLUME_ACCESSIBILITY_CONSTRAINTS")
-    request, foreign = csi.creation(), dict.fromkeys(csi.capabilities.topology.segments, "seatrial-nowhere")
-    request.accessibility_requirements.requisite.add(segments=foreign)
-    csi.client.require_refusal(request, "RESOURCE_EXHAUSTED", because="the driver has nothing in that topology")
+@pytest.mark.clause("csi.create-volume.any-name-is-accepted")
+@pytest.mark.parametrize("kind", NAMES)
+def test_name_of_any_text_is_accepted(csi: Bench, kind: str) -> None:
+    volume = csi.create(name=f"{NAMES[kind]}{csi.name()}")
+    assert len(volume.volume_id.encode()) <= 128, f"the volume id has {len(volume.volume_id.encode())} bytes"
 
 
-@pytest.mark.clause("csi.create-volume.topology-lies-in-requisite")
-def test_volume_topology_is_one_that_was_required(csi: Bench) -> None:
-    csi.require("plugin.VOLUME_ACCESSIBILITY_CONSTRAINTS")
-    request, wanted = csi.creation(), dict(csi.capabilities.topology.segments)
-    request.accessibility_requirements.requisite.add(segments=wanted)
-    found = [dict(entry.segments) for entry in csi.client.call(request).volume.accessible_topology]
-    if any(entry.items() - wanted.items() for entry in found):
-        raise ClauseViolation("the volume lies outside the required topology", expected=wanted, actual=found)
+@pytest.mark.clause("csi.create-volume.banned-characters-are-refused")
+@pytest.mark.parametrize("character", ["\x00", "\x1b", "\x7f", "\x85"])
+def test_name_with_a_control_character_is_invalid(csi: Bench, character: str) -> None:
+    request = csi.creation(name=f"{csi.name()}{character}x")
+    csi.client.require_refusal(request, "INVALID_ARGUMENT", because="the name holds a control character")
+
+
+@pytest.mark.clause("csi.create-volume.different-names-make-different-volumes")
+@pytest.mark.parametrize("difference", ["last-byte", "case", "punctuation", "accent", "space", "extension"])
+def test_names_that_differ_make_different_volumes(csi: Bench, difference: str) -> None:
+    base = csi.name()
+    pairs = {
+        "last-byte": (base.ljust(127, "n") + "1", base.ljust(127, "n") + "2"),
+        "case": (f"{base}-a", f"{base}-A"),
+        "punctuation": (f"{base}/a", f"{base}_a"),
+        "accent": (f"{base}-é", f"{base}-e"),
+        "space": (f"{base}-a", f"{base}-a "),
+        "extension": (base, f"{base}-1"),
+    }
+    first, second = (csi.create(name=name) for name in pairs[difference])
+    if first.volume_id == second.volume_id:
+        raise ClauseViolation(
+            f"two names that differ by {difference} made one volume", expected="two ids", actual=first.volume_id
+        )
 
 
 @pytest.mark.clause("csi.create-volume.context-within-size-limit")
 def test_volume_context_is_within_the_size_limit(csi: Bench) -> None:
-    context = csi.create(mount()).volume_context
+    context = csi.create(name=csi.name().ljust(128, "c")).volume_context
     size = sum(len(key.encode()) + len(value.encode()) for key, value in context.items())
     assert size <= 4096, f"the volume context has {size} bytes, more than 4096"
+
+
+def _reported(csi: Bench, request: Any, volume_id: str) -> dict[str, Any]:
+    """The volume as each call reports it now."""
+    found = {"CreateVolume again": csi.client.call(request).volume}
+    if "controller.GET_VOLUME" in csi.capabilities:
+        question = messages().ControllerGetVolumeRequest(volume_id=volume_id)
+        found["ControllerGetVolume"] = csi.client.call(question).volume
+    return found
+
+
+@pytest.mark.clause("csi.create-volume.context-is-constant")
+@pytest.mark.parametrize("after", ["creation", "attachment"])
+def test_volume_context_is_the_same_each_time(csi: Bench, after: str) -> None:
+    request = csi.creation()
+    volume = csi.client.call(request).volume
+    if after == "attachment":
+        csi.require("controller.PUBLISH_UNPUBLISH_VOLUME")
+        csi.attach(volume, mount())
+    for call, again in _reported(csi, request, volume.volume_id).items():
+        if dict(again.volume_context) != dict(volume.volume_context):
+            raise ClauseViolation(
+                f"{call} reports another volume context after its {after}", expected=dict(volume.volume_context),
+                actual=dict(again.volume_context),
+            )  # fmt: skip
+
+
+@pytest.mark.clause("csi.create-volume.unsupported-capability-is-refused")
+@pytest.mark.parametrize("position", ["only", "first", "last"])
+def test_capability_of_an_unheard_mode_is_refused(csi: Bench, position: str) -> None:
+    strange, usual = mount(), mount()
+    strange.access_mode.mode = 999  # no version of the protocol has it
+    listed = {"only": [strange], "first": [strange, usual], "last": [usual, strange]}[position]
+    request = changed(csi.creation(), volume_capabilities=listed)
+    csi.client.require_refusal(request, "INVALID_ARGUMENT", because="an access mode is one that nobody knows")
+
+
+@pytest.mark.clause("csi.create-volume.unsupported-capability-is-refused")
+def test_capability_refused_alone_is_refused_in_a_list(csi: Bench) -> None:
+    candidates = [mount(fs_type="seatrialfs"), block(), *map(mount, MULTI_NODE), *map(block, MULTI_NODE)]
+    unserved = [
+        capability
+        for capability in candidates
+        if csi.client.answer(changed(csi.creation(), volume_capabilities=[capability])).code == "INVALID_ARGUMENT"
+    ]
+    if not unserved:
+        raise NotApplicable("the driver serves every capability")
+    for capability in unserved:
+        for listed in ([mount(), capability], [capability, mount()]):
+            request = changed(csi.creation(), volume_capabilities=listed)
+            csi.client.require_refusal(request, "INVALID_ARGUMENT", because="one of two capabilities cannot be served")
+
+
+@pytest.mark.clause("csi.create-volume.every-capability-is-satisfied")
+@pytest.mark.parametrize("second", ["SINGLE_NODE_READER_ONLY", *MULTI_NODE])
+def test_volume_for_two_modes_serves_both(csi: Bench, second: str) -> None:
+    request = changed(csi.creation(), volume_capabilities=[mount(), mount(second)])
+    answer = csi.client.answer(request)
+    if answer.code == "INVALID_ARGUMENT":
+        raise NotApplicable(f"the driver does not serve {second}: {answer.details}")
+    volume = csi.client.call(request).volume
+    if not confirms(csi, volume, request):
+        raise ClauseViolation(
+            f"a volume made for {second} too does not serve both modes",
+            expected="both confirmed",
+            actual="not confirmed",
+        )
+
+
+@pytest.mark.clause("csi.create-volume.every-capability-is-satisfied")
+@pytest.mark.parametrize("first", ["mount", "block"])
+def test_volume_for_mount_and_block_serves_both(csi: Bench, first: str) -> None:
+    csi.create(block())  # NotApplicable where the driver serves no block volumes
+    listed = [mount(), block()] if first == "mount" else [block(), mount()]
+    request = changed(csi.creation(), volume_capabilities=listed)
+    answer = csi.client.answer(request)
+    if answer.code == "INVALID_ARGUMENT":
+        raise NotApplicable(f"the driver makes no volume for both: {answer.details}")
+    volume = csi.client.call(request).volume
+    if not confirms(csi, volume, request):
+        raise ClauseViolation(
+            "a volume made for mount and block does not serve both", expected="both confirmed", actual="not confirmed"
+        )
+
+
+@pytest.mark.clause("csi.create-volume.mutable-parameters-are-accepted")
+def test_volume_with_mutable_parameters_is_made(csi: Bench) -> None:
+    csi.require("controller.MODIFY_VOLUME")
+    request = changed(csi.creation(), mutable_parameters=csi.mutable_parameters()[0])
+    csi.client.call(request)
+
+
+@pytest.mark.clause("csi.create-volume.refused-request-makes-nothing")
+@pytest.mark.parametrize("fault", ["range", "mode", "capacity"])
+def test_name_of_a_refused_request_is_still_free(csi: Bench, fault: str) -> None:
+    request = csi.creation()
+    span, capability = messages().CapacityRange, mount()
+    capability.access_mode.mode = 999
+    wrong = {
+        "range": {"capacity_range": span(required_bytes=2 << 20, limit_bytes=1 << 20)},
+        "mode": {"volume_capabilities": [capability]},
+        "capacity": {"capacity_range": span(required_bytes=1 << 62)},
+    }[fault]
+    answer = csi.client.answer(changed(request, **wrong))
+    if answer.is_ok:
+        raise NotApplicable("the driver did not refuse it, which another clause judges")
+    first, second = csi.client.call(request).volume, csi.client.call(request).volume
+    require_same_volume(first.volume_id, second.volume_id, "the corrected request, sent twice,")

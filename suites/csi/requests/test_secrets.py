@@ -1,0 +1,83 @@
+"""Secrets: needed, surplus, changed, and never seen again."""
+
+from __future__ import annotations
+
+import secrets as randomness
+from typing import Any
+
+import pytest
+
+from fixtures.subjects.csi.bench import Bench
+from fixtures.subjects.csi.requests import changed, mount, span, without
+from reports.model import ClauseViolation, NotApplicable
+
+REFUSALS = ("UNAUTHENTICATED", "INVALID_ARGUMENT", "PERMISSION_DENIED")
+
+
+@pytest.fixture
+def canary() -> str:
+    """A secret that is found nowhere by chance."""
+    return f"canary{randomness.token_hex(12)}"
+
+
+def with_secret(csi: Bench, request: Any, value: str) -> Any:
+    """A copy of the request with the user's secrets and one more."""
+    rpc = request.DESCRIPTOR.name.removesuffix("Request")
+    return changed(request, secrets={**csi.options.secrets_of(rpc), "seatrial-canary": value})
+
+
+@pytest.mark.clause("csi.secrets.of-other-calls-are-accepted")
+def test_secret_that_the_call_does_not_need_is_accepted(csi: Bench, canary: str) -> None:
+    volume = csi.client.call(with_secret(csi, csi.creation(), canary)).volume
+    csi.client.call(with_secret(csi, csi.deletion(volume.volume_id), canary))
+
+
+@pytest.mark.clause("csi.secrets.do-not-decide-compatibility")
+def test_retry_with_another_secret_answers_the_same_volume(csi: Bench, canary: str) -> None:
+    request = csi.creation()
+    first = csi.client.call(with_secret(csi, request, canary)).volume
+    second = csi.client.call(with_secret(csi, request, f"{canary}-rotated")).volume
+    if first.volume_id != second.volume_id:
+        raise ClauseViolation(
+            "a retry with another secret answered another volume", expected=first.volume_id, actual=second.volume_id
+        )
+
+
+@pytest.mark.clause("csi.secrets.are-checked")
+def test_creation_without_the_secrets_it_needs_is_unauthenticated(csi: Bench) -> None:
+    needed = csi.options.secrets_of("CreateVolume")
+    if not needed:
+        raise NotApplicable("no secrets of the driver are known ([secrets] of --csi-parameters)")
+    answer = csi.client.answer(changed(csi.creation(), secrets=dict.fromkeys(needed, "seatrial-wrong")))
+    if answer.is_ok:
+        raise NotApplicable("the driver makes volumes with any secrets")
+    if answer.code not in REFUSALS:
+        raise ClauseViolation("wrong secrets are not named as such", expected=REFUSALS[0], actual=str(answer))
+
+
+@pytest.mark.clause("csi.secrets.are-not-echoed")
+def test_secret_is_in_no_answer_and_no_log(csi: Bench, canary: str) -> None:
+    volume = csi.client.call(with_secret(csi, csi.creation(), canary)).volume
+    refused = [
+        without(csi.creation(), "volume_capabilities"),
+        csi.creation(capacity=span(1 << 62)),
+        csi.creation(mount("UNKNOWN")),
+        without(csi.deletion("seatrial"), "volume_id"),
+    ]
+    texts = {"CreateVolume": str(volume)}
+    for request in refused:
+        answer = csi.client.answer(with_secret(csi, request, canary))
+        texts[f"{answer.rpc} ({answer.code})"] = f"{answer.details} {answer.response or ''}"
+    use = csi.prepare(volume)
+    publishing = with_secret(csi, csi.publishing(use), canary)
+    for request in (publishing, without(publishing, "target_path")):
+        answer = csi.client.answer(request)
+        texts[f"{answer.rpc} ({answer.code})"] = f"{answer.details} {answer.response or ''}"
+    texts["the driver's log"] = csi.driver.log_tail()
+    for where, text in texts.items():
+        if canary in text:
+            place = text.index(canary)
+            raise ClauseViolation(
+                f"a secret came back in {where}", expected="no secret anywhere",
+                actual=f"...{text[max(0, place - 60) : place]}***",
+            )  # fmt: skip

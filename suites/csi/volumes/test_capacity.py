@@ -1,0 +1,123 @@
+"""GetCapacity: what is answered agrees with what can be made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fixtures.subjects.csi.bench import Bench
+from fixtures.subjects.csi.requests import block, changed, messages, mount, span
+from reports.model import ClauseViolation, NotApplicable
+from suites.csi.volumes.topologies import foreign_segments, own_segments
+
+UNLIKELY = [mount(fs_type="seatrialfs"), block(), mount("MULTI_NODE_MULTI_WRITER"), block("MULTI_NODE_MULTI_WRITER")]
+
+
+def question(csi: Bench, **fields: Any) -> Any:
+    """A GetCapacityRequest with the user's parameters."""
+    csi.require("controller.GET_CAPACITY")
+    return messages().GetCapacityRequest(**{"parameters": csi.options.parameters, **fields})
+
+
+def require_none(csi: Bench, request: Any, because: str) -> None:
+    """ClauseViolation unless the answer is that there is no capacity, or a refusal as invalid."""
+    answer = csi.client.answer(request)
+    if answer.code == "INVALID_ARGUMENT" or (answer.is_ok and not answer.response.available_capacity):
+        return
+    actual = f"{answer.response.available_capacity} bytes" if answer.is_ok else str(answer)
+    raise ClauseViolation(f"there is capacity where {because}", expected="0 or INVALID_ARGUMENT", actual=actual)
+
+
+@pytest.mark.clause("csi.get-capacity.is-not-negative")
+@pytest.mark.parametrize("kind", ["plain", "with-capability", "with-a-large-volume"])
+def test_capacity_is_not_negative(csi: Bench, kind: str) -> None:
+    request = question(csi, volume_capabilities=[mount()] if kind == "with-capability" else [])
+    if kind == "with-a-large-volume":
+        free = csi.client.call(request).available_capacity
+        csi.client.answer(csi.creation(capacity=span(max(csi.options.capacity, free // 2))))
+    available = csi.client.call(request).available_capacity
+    assert available >= 0, f"{available} bytes are available"
+
+
+@pytest.mark.clause("csi.get-capacity.sizes-are-consistent")
+@pytest.mark.parametrize("capabilities", [[], [mount()]], ids=["plain", "with-capability"])
+def test_stated_sizes_of_volumes_are_consistent(csi: Bench, capabilities: list[Any]) -> None:
+    answer = csi.client.call(question(csi, volume_capabilities=capabilities))
+    largest, smallest = answer.maximum_volume_size.value, answer.minimum_volume_size.value
+    if largest < 0 or smallest < 0 or (answer.available_capacity and 0 < largest < smallest):
+        raise ClauseViolation(
+            "the stated sizes of volumes are inconsistent", expected="0 <= minimum <= maximum",
+            actual=f"{smallest} to {largest}",
+        )  # fmt: skip
+
+
+@pytest.mark.clause("csi.get-capacity.foreign-topology-has-none")
+def test_capacity_in_a_foreign_topology_is_none(csi: Bench) -> None:
+    topology = messages().Topology(segments=foreign_segments(csi))
+    require_none(csi, question(csi, accessible_topology=topology), "the driver serves no such topology")
+
+
+@pytest.mark.clause("csi.get-capacity.own-topology-is-answered")
+def test_capacity_of_a_node_is_not_more_than_all(csi: Bench) -> None:
+    here = question(csi, accessible_topology=messages().Topology(segments=own_segments(csi)))
+    before, of_node = csi.client.call(question(csi)), csi.client.call(here).available_capacity
+    whole = max(before.available_capacity, csi.client.call(question(csi)).available_capacity)
+    assert of_node <= whole, f"a node has {of_node} bytes and all nodes together {whole}"
+
+
+@pytest.mark.clause("csi.get-capacity.own-topology-is-answered")
+def test_capacity_of_a_node_with_room_for_a_volume_is_not_none(csi: Bench) -> None:
+    here = question(csi, accessible_topology=messages().Topology(segments=own_segments(csi)))
+    csi.create()
+    assert csi.client.call(here).available_capacity, "a volume was made where no capacity is said to be"
+
+
+@pytest.mark.clause("csi.get-capacity.capabilities-are-considered")
+def test_capacity_for_capabilities_that_no_volume_has_is_none(csi: Bench) -> None:
+    csi.require("controller.GET_CAPACITY")
+    refused = [
+        capability
+        for capability in UNLIKELY
+        if csi.client.answer(changed(csi.creation(), volume_capabilities=[capability])).code == "INVALID_ARGUMENT"
+    ]
+    if not refused:
+        raise NotApplicable("the driver makes volumes of every capability")
+    for capability in refused:
+        for listed in ([capability], [mount(), capability]):
+            require_none(csi, question(csi, volume_capabilities=listed), "no volume of that capability can be made")
+
+
+@pytest.mark.clause("csi.get-capacity.parameters-are-considered")
+def test_capacity_for_parameters_that_make_no_volume_is_none(csi: Bench) -> None:
+    strange = {**csi.options.parameters, "seatrial-unknown": "1"}
+    request = question(csi, parameters=strange)
+    if csi.client.answer(changed(csi.creation(), parameters=strange)).code != "INVALID_ARGUMENT":
+        raise NotApplicable("the driver makes volumes with unknown parameters")
+    require_none(csi, request, "no volume with those parameters can be made")
+
+
+@pytest.mark.clause("csi.get-capacity.stated-minimum-is-kept")
+def test_volume_below_the_stated_minimum_is_not_made(csi: Bench) -> None:
+    smallest = csi.client.call(question(csi)).minimum_volume_size.value
+    if smallest <= 1:
+        raise NotApplicable("the driver states no minimum")
+    request = csi.creation(capacity=span(0, smallest - 1))
+    csi.client.require_refusal(request, "OUT_OF_RANGE", because=f"the stated minimum is {smallest} bytes")
+
+
+@pytest.mark.clause("csi.get-capacity.goes-down-with-a-volume")
+def test_capacity_goes_down_with_a_volume_and_up_again(csi: Bench) -> None:
+    request = question(csi)
+    if not csi.driver.owned:
+        raise NotApplicable("others may make and delete volumes of this driver meanwhile")
+    before = csi.client.call(request).available_capacity
+    volume = csi.create()
+    during = csi.client.call(request).available_capacity
+    csi.delete(volume)
+    after = csi.client.call(request).available_capacity
+    if not during < before or not during < after:
+        raise ClauseViolation(
+            "the available capacity does not follow the volumes", expected=f"less than {before}, then more again",
+            actual=f"{during}, then {after}",
+        )  # fmt: skip

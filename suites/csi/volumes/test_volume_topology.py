@@ -1,0 +1,105 @@
+"""CreateVolume and where the volume has to be accessible from."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.subjects.csi.bench import Bench
+from reports.model import ClauseViolation, NotApplicable
+from suites.csi.volumes.topologies import (
+    CONSTRAINTS,
+    Segments,
+    agree,
+    foreign_segments,
+    own_segments,
+    require_in_requisite,
+    require_well_formed,
+    requiring,
+)
+
+
+def require_provisioning_in(csi: Bench, segments: Segments) -> None:
+    """NotApplicable: the controller provisions for other nodes only, as one that runs on each node may."""
+    answer = csi.client.answer(requiring(csi.creation(), [segments]))
+    if answer.code == "RESOURCE_EXHAUSTED":
+        raise NotApplicable(f"the controller provisions nothing there: {answer.details}")
+
+
+@pytest.mark.clause("csi.create-volume.foreign-topology-is-refused")
+@pytest.mark.parametrize("how", ["requisite", "both"])
+def test_volume_for_a_foreign_topology_is_refused(csi: Bench, how: str) -> None:
+    foreign = foreign_segments(csi)
+    request = requiring(csi.creation(), [foreign], [foreign] if how == "both" else [])
+    # A driver may take a place that it does not know for an invalid one.
+    csi.client.require_refusal(
+        request, "RESOURCE_EXHAUSTED", "INVALID_ARGUMENT", because="the driver has nothing in that topology"
+    )
+
+
+@pytest.mark.clause("csi.create-volume.topology-lies-in-requisite")
+@pytest.mark.parametrize("place", ["alone", "first", "last"])
+def test_volume_topology_is_one_that_was_required(csi: Bench, place: str) -> None:
+    own, foreign = own_segments(csi), foreign_segments(csi)
+    requisite = {"alone": [own], "first": [own, foreign], "last": [foreign, own]}[place]
+    request = requiring(csi.creation(), requisite)
+    answer = csi.client.answer(request)
+    if answer.code == "INVALID_ARGUMENT" and place != "alone":
+        raise NotApplicable(f"the driver takes no list with a place that it does not know: {answer.details}")
+    require_in_requisite(csi.client.call(request).volume, requisite)
+
+
+@pytest.mark.clause("csi.create-volume.topology-lies-in-requisite")
+def test_volume_for_the_second_node_lies_there(csi: Bench) -> None:
+    csi.require(CONSTRAINTS)
+    elsewhere = own_segments(csi.second_node())
+    require_provisioning_in(csi, elsewhere)
+    require_in_requisite(csi.client.call(requiring(csi.creation(), [elsewhere])).volume, [elsewhere])
+
+
+@pytest.mark.clause("csi.create-volume.preference-is-followed")
+@pytest.mark.parametrize("node", ["first", "second"])
+def test_volume_lies_in_the_preferred_topology(csi: Bench, node: str) -> None:
+    places = [own_segments(csi), own_segments(csi.second_node())]
+    wanted = places[0] if node == "first" else places[1]
+    other = places[1] if node == "first" else places[0]
+    require_provisioning_in(csi, wanted)
+    volume = csi.client.call(requiring(csi.creation(), [other, wanted], [wanted, other])).volume
+    found = [dict(entry.segments) for entry in volume.accessible_topology]
+    if found and not any(agree(entry, wanted) for entry in found):
+        raise ClauseViolation("the volume is not where it was preferred", expected=wanted, actual=found)
+
+
+@pytest.mark.clause("csi.create-volume.preference-alone-does-not-bind")
+def test_volume_is_made_where_the_first_preference_cannot_be_had(csi: Bench) -> None:
+    own, foreign = own_segments(csi), foreign_segments(csi)
+    request = requiring(csi.creation(), [foreign, own], [foreign, own])
+    answer = csi.client.answer(request)
+    if answer.code == "INVALID_ARGUMENT":
+        raise NotApplicable(f"the driver takes no list with a place that it does not know: {answer.details}")
+    require_in_requisite(csi.client.call(request).volume, [own, foreign])
+
+
+@pytest.mark.clause("csi.create-volume.topology-is-declared")
+def test_volume_with_a_topology_comes_from_a_driver_that_declares_it(csi: Bench) -> None:
+    volume = csi.create()
+    if volume.accessible_topology and CONSTRAINTS not in csi.capabilities:
+        raise ClauseViolation(
+            "a volume states a topology and the driver declares none", expected=CONSTRAINTS, actual="not declared"
+        )
+
+
+@pytest.mark.clause("csi.topology.keys-and-values-are-well-formed")
+def test_topologies_of_node_and_volume_are_well_formed(csi: Bench) -> None:
+    own = own_segments(csi)
+    volume = csi.create()
+    require_well_formed([own, *(dict(entry.segments) for entry in volume.accessible_topology)])
+
+
+@pytest.mark.clause("csi.topology.volume-is-where-its-node-is")
+def test_volume_names_places_by_the_keys_of_nodes(csi: Bench) -> None:
+    own = own_segments(csi)
+    found = [dict(entry.segments) for entry in csi.create().accessible_topology]
+    if found and not any(entry.keys() <= own.keys() for entry in found):
+        raise ClauseViolation(
+            "no node can reach the volume: its topology has keys that nodes lack", expected=sorted(own), actual=found
+        )
