@@ -11,7 +11,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from fixtures.evidence import EvidenceFolder
 from fixtures.subjects.csi.bench import Bench
-from fixtures.subjects.csi.transcript import write_transcript
+from fixtures.subjects.csi.transcript import replay_script, write_transcript
 from reports.model import ClauseViolation, NotApplicable
 from suites.csi.resilience.machine import Found, Machine
 
@@ -40,11 +40,11 @@ def follow(csi: Bench, rng: Random, evidence: EvidenceFolder, examples: int, ste
 
 def told(found: Found, evidence: EvidenceFolder) -> ClauseViolation:
     """The failure of the shortest sequence, with the sequence as a script."""
-    script = write_transcript(found.calls)
-    evidence.write(SCRIPT, script)
+    transcript = write_transcript(found.calls)
+    evidence.write(SCRIPT, transcript)
     error = found.error
     rpcs = " -> ".join(call.rpc for call in found.calls)
-    play = f"cat > {SCRIPT} <<'END'\n{script}END\npython -m fixtures.subjects.csi.replay {SCRIPT} unix:///run/csi.sock"
+    play = replay_script(transcript.splitlines(), file=SCRIPT)
     return ClauseViolation(
         f"after {len(found.calls)} calls: {getattr(error, 'summary', error)}",
         expected=getattr(error, "expected", None), actual=f"{getattr(error, 'actual', error)}, after {rpcs}",
