@@ -70,34 +70,6 @@ def test_restore_into_less_room_is_refused(csi: Bench) -> None:
     csi.client.require_refusal(request, "OUT_OF_RANGE", because="the snapshot needs more room")
 
 
-@pytest.mark.clause("csi.snapshot.is-a-point-in-time")
-def test_snapshot_lacks_what_came_later(csi: Bench, rng: Random) -> None:
-    csi.require(SNAPSHOT)
-    use = csi.bring_up(csi.create())
-    before = write_files(use.target, rng, "before")
-    source = from_snapshot(csi.snapshot(use.volume).snapshot_id)
-    write_files(use.target, rng, "after")
-    os.truncate(use.target / "before-1", 10)
-    restored = csi.bring_up(csi.create(source=source))
-    late = [name for name in user_files(restored.target) if "after" in name]
-    if late:
-        raise ClauseViolation("the snapshot holds what was written after it", expected="no later file", actual=late)
-    require_files(restored.target, before, "a restore, while the live volume went on")
-
-
-@pytest.mark.clause("csi.snapshot.outlives-its-volume")
-def test_snapshot_of_a_deleted_volume_still_restores(csi: Bench, rng: Random) -> None:
-    csi.require(SNAPSHOT)
-    use = csi.bring_up(csi.create())
-    content = write_files(use.target, rng)
-    snapshot = csi.snapshot(use.volume)
-    csi.take_down(use)
-    if not csi.client.answer(csi.deletion(use.volume.volume_id)).is_ok:
-        return  # a driver may refuse to delete a volume that has snapshots; then nothing is lost either
-    restored = csi.bring_up(csi.create(source=from_snapshot(snapshot.snapshot_id)))
-    require_files(restored.target, content, "its volume was deleted and a snapshot restored")
-
-
 @pytest.mark.clause("csi.clone.holds-the-data")
 def test_clone_holds_the_data(csi: Bench, rng: Random) -> None:
     csi.require(CLONE)

@@ -1,0 +1,151 @@
+"""Snapshot metadata against real data: a backup that follows the streams loses nothing."""
+
+from __future__ import annotations
+
+import os
+from random import Random
+from typing import Any
+
+import pytest
+
+from fixtures.subjects.csi.bench import Bench, InUse
+from fixtures.subjects.csi.content import BLOCK_BYTES, device_bytes, write_block
+from fixtures.subjects.csi.metadata import METADATA, Range, Stream, allocated, delta, read_stream, require_covered
+from fixtures.subjects.csi.requests import block, from_snapshot
+from reports.model import ClauseViolation
+
+SNAPSHOT = "controller.CREATE_DELETE_SNAPSHOT"
+READ = 64 << 20  # bytes; what the tests write lies below
+
+
+def disk(csi: Bench) -> InUse:
+    """A raw volume in use. NotApplicable: no metadata, no snapshots, or no block access."""
+    csi.require(METADATA, SNAPSHOT)
+    return csi.bring_up(csi.create(block()), block())
+
+
+def written(use: InUse, rng: Random, *offsets: int) -> list[Range]:
+    """Write a block of random bytes at each offset; a negative one counts from the end."""
+    end, found = device_bytes(use.target), list[Range]()
+    for offset in offsets:
+        position = offset if offset >= 0 else end + offset
+        write_block(use.target, rng, position)
+        found.append(Range(position, position + BLOCK_BYTES))
+    return found
+
+
+def image(csi: Bench, snapshot: Any) -> bytes:
+    """The first bytes of a snapshot, all of a volume of ordinary size, through a volume restored from it."""
+    restored = csi.bring_up(csi.create(block(), source=from_snapshot(snapshot.snapshot_id)), block())
+    with restored.target.open("rb") as device:
+        return device.read(READ)
+
+
+def require_backup(stream: Stream, base: bytes, target: bytes) -> None:
+    """ClauseViolation unless base, with the stream's ranges copied over from target, is target."""
+    copy = bytearray(base.ljust(len(target), b"\0")[: len(target)])
+    for found in stream.ranges:
+        copy[found.offset : min(found.end, len(target))] = target[found.offset : found.end]
+    if copy != target:
+        first = next(at for at in range(len(target)) if copy[at] != target[at])
+        raise ClauseViolation(
+            f"a backup that follows {stream.rpc} is not the snapshot", expected="the same bytes",
+            actual=f"they differ from byte {first} on; ranges: {stream.ranges[:12]}",
+        )  # fmt: skip
+
+
+@pytest.mark.clause("csi.metadata-allocated.covers-what-was-written")
+def test_allocated_ranges_cover_what_was_written(csi: Bench, rng: Random) -> None:
+    use = disk(csi)
+    blocks = written(use, rng, 0, 1 << 20, 5 << 20, -BLOCK_BYTES)
+    stream = read_stream(csi, allocated(csi.snapshot(use.volume)))
+    for one in blocks:
+        require_covered(stream, one, "that was written before the snapshot")
+
+
+@pytest.mark.clause("csi.metadata-allocated.makes-a-full-backup")
+def test_backup_of_the_allocated_ranges_is_the_snapshot(csi: Bench, rng: Random) -> None:
+    use = disk(csi)
+    written(use, rng, *(rng.randrange(0, 15 << 20, 4096) for _ in range(12)))
+    snapshot = csi.snapshot(use.volume)
+    written(use, rng, *(rng.randrange(0, 15 << 20, 4096) for _ in range(4)))
+    stream = read_stream(csi, allocated(snapshot, most=3))
+    require_backup(stream, b"", image(csi, snapshot))
+
+
+@pytest.mark.clause("csi.metadata-delta.covers-what-changed")
+@pytest.mark.parametrize("change", ["new block", "overwritten block", "zeroed block", "last block"])
+def test_delta_covers_what_changed(csi: Bench, rng: Random, change: str) -> None:
+    use = disk(csi)
+    written(use, rng, 1 << 20, 3 << 20)
+    base = csi.snapshot(use.volume)
+    if change == "zeroed block":
+        descriptor = os.open(use.target, os.O_WRONLY)
+        os.pwrite(descriptor, bytes(BLOCK_BYTES), 3 << 20)
+        os.fsync(descriptor)
+        os.close(descriptor)
+        changed = Range(3 << 20, (3 << 20) + BLOCK_BYTES)
+    else:
+        offset = {"new block": 6 << 20, "overwritten block": 1 << 20, "last block": -BLOCK_BYTES}[change]
+        (changed,) = written(use, rng, offset)
+    target = csi.snapshot(use.volume)
+    require_covered(read_stream(csi, delta(base, target)), changed, f"({change}) that changed between the snapshots")
+
+
+@pytest.mark.clause("csi.metadata-delta.compares-the-snapshots")
+def test_delta_covers_what_the_live_volume_has_taken_back(csi: Bench, rng: Random) -> None:
+    use = disk(csi)
+    state = rng.getstate()
+    written(use, rng, 2 << 20)
+    base = csi.snapshot(use.volume)
+    (changed,) = written(use, rng, 2 << 20)
+    target = csi.snapshot(use.volume)
+    rng.setstate(state)
+    written(use, rng, 2 << 20)  # the bytes of the base again
+    require_covered(read_stream(csi, delta(base, target)), changed, "that differs between the snapshots")
+
+
+@pytest.mark.clause("csi.metadata-delta.spans-snapshots-between")
+def test_delta_over_a_snapshot_between_covers_both_changes(csi: Bench, rng: Random) -> None:
+    use = disk(csi)
+    base = csi.snapshot(use.volume)
+    first = written(use, rng, 1 << 20)
+    csi.snapshot(use.volume)
+    second = written(use, rng, 4 << 20)
+    stream = read_stream(csi, delta(base, csi.snapshot(use.volume)))
+    for one in first + second:
+        require_covered(stream, one, "that changed since the base")
+
+
+@pytest.mark.clause("csi.metadata-delta.makes-an-incremental-backup")
+def test_backup_of_the_changed_ranges_is_the_target(csi: Bench, rng: Random) -> None:
+    use = disk(csi)
+    written(use, rng, *(rng.randrange(0, 15 << 20, 4096) for _ in range(8)))
+    base = csi.snapshot(use.volume)
+    written(use, rng, *(rng.randrange(0, 15 << 20, 4096) for _ in range(8)))
+    target = csi.snapshot(use.volume)
+    written(use, rng, *(rng.randrange(0, 15 << 20, 4096) for _ in range(4)))
+    stream = read_stream(csi, delta(base, target, most=2))
+    require_backup(stream, image(csi, base), image(csi, target))
+
+
+@pytest.mark.clause("csi.metadata-delta.is-less-than-everything")
+def test_delta_of_one_block_is_not_the_whole_volume(csi: Bench, rng: Random) -> None:
+    use = disk(csi)
+    written(use, rng, 1 << 20, 8 << 20)
+    base = csi.snapshot(use.volume)
+    written(use, rng, 1 << 20)
+    stream = read_stream(csi, delta(base, csi.snapshot(use.volume)))
+    size = sum(found.end - found.offset for found in stream.ranges)
+    if size > device_bytes(use.target) // 2:
+        raise ClauseViolation("one changed block is a full backup", expected=f"about {BLOCK_BYTES} bytes", actual=size)
+
+
+@pytest.mark.clause("csi.metadata-delta.nothing-changed-is-empty")
+def test_delta_of_two_snapshots_without_a_write_is_empty(csi: Bench, rng: Random) -> None:
+    use = disk(csi)
+    written(use, rng, 1 << 20)
+    base, target = csi.snapshot(use.volume), csi.snapshot(use.volume)
+    found = read_stream(csi, delta(base, target)).ranges
+    if found:
+        raise ClauseViolation("nothing was written between two snapshots", expected="no range", actual=found[:8])

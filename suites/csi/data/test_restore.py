@@ -1,0 +1,173 @@
+"""What a volume made from a snapshot may be: larger, one of several, a source itself, and on its own."""
+
+from __future__ import annotations
+
+import os
+from random import Random
+
+import pytest
+
+from fixtures.subjects.csi.bench import Bench
+from fixtures.subjects.csi.content import device_bytes, read_block, require_files, user_files, write_block, write_files
+from fixtures.subjects.csi.requests import block, from_snapshot, messages, span, without
+from reports.model import ClauseViolation, NotApplicable
+
+SNAPSHOT = "controller.CREATE_DELETE_SNAPSHOT"
+LARGE = 80 << 20  # more than the size that a driver may choose where it is not told one
+
+
+@pytest.mark.clause("csi.restore.can-be-repeated")
+def test_snapshot_restored_twice_makes_two_volumes(csi: Bench, rng: Random) -> None:
+    csi.require(SNAPSHOT)
+    use = csi.bring_up(csi.create())
+    content = write_files(use.target, rng)
+    source = from_snapshot(csi.snapshot(use.volume).snapshot_id)
+    first, second = csi.create(source=source), csi.create(source=source)
+    ids = {use.volume.volume_id, first.volume_id, second.volume_id}
+    if len(ids) < 3:
+        raise ClauseViolation("two restores and their source are not three volumes", expected=3, actual=sorted(ids))
+    for restored in (first, second):
+        require_files(csi.bring_up(restored).target, content, "a restore beside another one")
+
+
+@pytest.mark.clause("csi.restore.is-independent")
+def test_restores_share_writes_with_nobody(csi: Bench, rng: Random) -> None:
+    csi.require(SNAPSHOT)
+    use = csi.bring_up(csi.create())
+    content = write_files(use.target, rng)
+    source = from_snapshot(csi.snapshot(use.volume).snapshot_id)
+    first = csi.bring_up(csi.create(source=source))
+    write_files(first.target, rng, "first")
+    os.truncate(first.target / "file-1", 0)
+    second = csi.bring_up(csi.create(source=source))
+    for name, up in (("source volume", use), ("second restore", second)):
+        mixed = [found for found in user_files(up.target) if "first" in found]
+        if mixed:
+            raise ClauseViolation(f"a write to a restore appears in the {name}", expected="none", actual=mixed)
+        require_files(up.target, content, "a write to a restore of the same snapshot")
+
+
+@pytest.mark.clause("csi.restore.is-independent")
+def test_block_restore_and_its_source_share_no_writes(csi: Bench, rng: Random) -> None:
+    csi.require(SNAPSHOT)
+    use = csi.bring_up(csi.create(block()), block())
+    written = write_block(use.target, rng)
+    source = from_snapshot(csi.snapshot(use.volume).snapshot_id)
+    restored = csi.bring_up(csi.create(block(), source=source), block())
+    write_block(restored.target, rng)
+    if read_block(use.target) != written:
+        raise ClauseViolation("a write to a restore changed the source", expected=written, actual="other bytes")
+
+
+@pytest.mark.clause("csi.restore.chain-holds-the-data")
+def test_snapshot_of_a_restore_holds_both_layers(csi: Bench, rng: Random) -> None:
+    csi.require(SNAPSHOT)
+    use = csi.bring_up(csi.create())
+    lower = write_files(use.target, rng, "lower")
+    middle = csi.bring_up(csi.create(source=from_snapshot(csi.snapshot(use.volume).snapshot_id)))
+    upper = write_files(middle.target, rng, "upper")
+    snapshot = csi.snapshot(middle.volume)
+    assert snapshot.source_volume_id == middle.volume.volume_id, "a snapshot of a restore names another source"
+    top = csi.bring_up(csi.create(source=from_snapshot(snapshot.snapshot_id)))
+    for content in (lower, upper):
+        require_files(top.target, content, "a snapshot of a restore was restored")
+
+
+@pytest.mark.clause("csi.restore.in-larger-size-is-usable")
+def test_restore_in_a_larger_size_offers_the_room(csi: Bench, rng: Random) -> None:
+    csi.require(SNAPSHOT)
+    use = csi.bring_up(csi.create())
+    content = write_files(use.target, rng)
+    size = 3 * max(csi.options.capacity, use.volume.capacity_bytes)
+    request = csi.creation(source=from_snapshot(csi.snapshot(use.volume).snapshot_id), capacity=span(size))
+    answer = csi.client.answer(request)
+    if answer.code == "OUT_OF_RANGE":
+        raise NotApplicable(f"the driver restores into the same size only: {answer.details}")
+    up = csi.bring_up(csi.client.call(request).volume)
+    status = os.statvfs(up.target)
+    offered = status.f_blocks * status.f_frsize
+    if offered < size * 0.75:
+        raise ClauseViolation("the restore keeps the size of its source", expected=f"about {size}", actual=offered)
+    require_files(up.target, content, "a restore into a larger volume")
+
+
+@pytest.mark.clause("csi.restore.in-larger-size-has-the-device")
+def test_block_restore_in_a_larger_size_has_a_larger_device(csi: Bench, rng: Random) -> None:
+    csi.require(SNAPSHOT)
+    use = csi.bring_up(csi.create(block()), block())
+    written = write_block(use.target, rng)
+    size = 2 * device_bytes(use.target)
+    source = from_snapshot(csi.snapshot(use.volume).snapshot_id)
+    request = csi.creation(block(), source=source, capacity=span(size))
+    answer = csi.client.answer(request)
+    if answer.code == "OUT_OF_RANGE":
+        raise NotApplicable(f"the driver restores into the same size only: {answer.details}")
+    up = csi.bring_up(csi.client.call(request).volume, block())
+    if device_bytes(up.target) < size:
+        raise ClauseViolation("the device is too small", expected=f"{size} bytes", actual=device_bytes(up.target))
+    if read_block(up.target) != written:
+        raise ClauseViolation("a larger restore lacks the data", expected=written, actual="other bytes")
+
+
+@pytest.mark.clause("csi.restore.is-not-smaller-than-its-snapshot")
+@pytest.mark.parametrize("asked", ["no capacity", "one byte"])
+def test_restore_is_not_smaller_than_its_snapshot(csi: Bench, asked: str) -> None:
+    csi.require(SNAPSHOT)
+    snapshot = csi.snapshot(csi.create(capacity=span(max(2 * csi.options.capacity, LARGE))))
+    request = csi.creation(source=from_snapshot(snapshot.snapshot_id), capacity=span(1))
+    answer = csi.client.answer(without(request, "capacity_range") if asked == "no capacity" else request)
+    if answer.code == "OUT_OF_RANGE" and asked == "one byte":
+        raise NotApplicable("the driver wants to be asked for the size of the source")
+    if not answer.is_ok:
+        raise ClauseViolation(f"a restore with {asked} is refused", expected="OK", actual=str(answer))
+    volume = answer.response.volume
+    if 0 < volume.capacity_bytes < snapshot.size_bytes:
+        raise ClauseViolation(
+            "the restore is smaller than its snapshot", expected=snapshot.size_bytes, actual=volume.capacity_bytes
+        )
+
+
+@pytest.mark.clause("csi.restore.outlives-its-snapshot")
+def test_restored_volume_lives_without_snapshot_and_source(csi: Bench, rng: Random) -> None:
+    csi.require(SNAPSHOT)
+    use = csi.bring_up(csi.create())
+    content = write_files(use.target, rng)
+    snapshot = csi.snapshot(use.volume)
+    restored = csi.create(source=from_snapshot(snapshot.snapshot_id))
+    csi.take_down(use)
+    for ending in (
+        messages().DeleteSnapshotRequest(snapshot_id=snapshot.snapshot_id),
+        csi.deletion(use.volume.volume_id),
+    ):
+        answer = csi.client.answer(ending)  # may be refused as long as something depends on it
+        if answer.code not in ("OK", "FAILED_PRECONDITION"):
+            raise ClauseViolation(
+                "deleting what was restored", expected="OK or FAILED_PRECONDITION", actual=str(answer)
+            )
+    require_files(csi.bring_up(restored).target, content, "its snapshot and their source were deleted")
+
+
+@pytest.mark.clause("csi.snapshot.outlives-its-volume")
+def test_snapshot_of_a_deleted_volume_still_restores(csi: Bench, rng: Random) -> None:
+    csi.require(SNAPSHOT)
+    use = csi.bring_up(csi.create())
+    content = write_files(use.target, rng)
+    request = csi.snapshotting(use.volume.volume_id)
+    snapshot = csi.wait_until_ready(request).snapshot
+    csi.take_down(use)
+    if not csi.client.answer(csi.deletion(use.volume.volume_id)).is_ok:
+        return  # a driver may refuse to delete a volume that has snapshots; then nothing is lost either
+    restored = csi.bring_up(csi.create(source=from_snapshot(snapshot.snapshot_id)))
+    require_files(restored.target, content, "its volume was deleted and a snapshot restored")
+
+
+@pytest.mark.clause("csi.delete-volume.with-snapshots-is-refused-or-done")
+def test_deletion_of_a_volume_with_snapshots_is_done_or_refused(csi: Bench) -> None:
+    csi.require(SNAPSHOT)
+    volume = csi.create()
+    csi.snapshot(volume)
+    answer = csi.client.answer(csi.deletion(volume.volume_id))
+    if answer.code not in ("OK", "FAILED_PRECONDITION"):
+        raise ClauseViolation(
+            "deleting a volume that has snapshots", expected="OK or FAILED_PRECONDITION", actual=str(answer)
+        )

@@ -1,0 +1,89 @@
+"""Snapshots deleted: gone for every call, and nothing else with them."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+
+from fixtures.subjects.csi.bench import Bench
+from fixtures.subjects.csi.content import require_files, write_files
+from fixtures.subjects.csi.requests import from_snapshot, messages
+from reports.model import ClauseViolation
+
+MAKE = "controller.CREATE_DELETE_SNAPSHOT"
+
+
+def deleting(snapshot_id: str) -> Any:
+    """A DeleteSnapshotRequest."""
+    return messages().DeleteSnapshotRequest(snapshot_id=snapshot_id)
+
+
+@pytest.mark.clause("csi.delete-snapshot.is-idempotent")
+def test_snapshot_deleted_twice_is_fine(csi: Bench) -> None:
+    request = deleting(csi.snapshot(csi.create()).snapshot_id)
+    csi.client.call(request)
+    csi.client.call(request)
+
+
+@pytest.mark.clause("csi.delete-snapshot.is-idempotent")
+def test_snapshot_deleted_after_its_volume_is_fine(csi: Bench) -> None:
+    volume = csi.create()
+    snapshot = csi.snapshot(volume)
+    csi.client.answer(csi.deletion(volume.volume_id))  # may be refused while there is a snapshot
+    csi.client.call(deleting(snapshot.snapshot_id))
+
+
+@pytest.mark.clause("csi.delete-snapshot.unknown-id-is-fine")
+def test_deletion_of_a_snapshot_that_never_was_is_fine(csi: Bench) -> None:
+    csi.require(MAKE)
+    known = csi.snapshot(csi.create()).snapshot_id
+    answer = csi.client.answer(deleting(known[:-1] + ("0" if known[-1] != "0" else "1")))
+    if not answer.is_ok:
+        raise ClauseViolation("the deletion of what is not there fails", expected="OK", actual=str(answer))
+
+
+@pytest.mark.clause("csi.delete-snapshot.snapshot-is-gone")
+def test_deleted_snapshot_is_not_listed(csi: Bench) -> None:
+    csi.require("controller.LIST_SNAPSHOTS")
+    snapshot = csi.snapshot(csi.create())
+    csi.client.call(deleting(snapshot.snapshot_id))
+    found = csi.client.call(messages().ListSnapshotsRequest(snapshot_id=snapshot.snapshot_id)).entries
+    if found:
+        raise ClauseViolation("a deleted snapshot is listed", expected="none", actual=str(found[0]))
+
+
+@pytest.mark.clause("csi.delete-snapshot.cannot-be-restored")
+def test_deleted_snapshot_is_no_source_any_more(csi: Bench) -> None:
+    snapshot = csi.snapshot(csi.create())
+    csi.client.call(deleting(snapshot.snapshot_id))
+    request = csi.creation(source=from_snapshot(snapshot.snapshot_id))
+    csi.client.require_refusal(request, "NOT_FOUND", because="its source snapshot was deleted")
+
+
+@pytest.mark.clause("csi.delete-snapshot.others-are-kept")
+def test_deletion_of_one_snapshot_keeps_the_other(csi: Bench, rng: Random) -> None:
+    csi.require(MAKE)
+    use = csi.bring_up(csi.create())
+    content = write_files(use.target, rng)
+    doomed, kept = csi.snapshot(use.volume), csi.snapshot(use.volume)
+    csi.client.call(deleting(doomed.snapshot_id))
+    require_files(use.target, content, "the deletion of a snapshot of it")
+    restored = csi.bring_up(csi.create(source=from_snapshot(kept.snapshot_id)))
+    require_files(restored.target, content, "the deletion of another snapshot of the same volume")
+
+
+@pytest.mark.clause("csi.delete-snapshot.restored-volume-lives")
+def test_deletion_of_a_restored_snapshot_is_refused_or_harmless(csi: Bench, rng: Random) -> None:
+    csi.require(MAKE)
+    use = csi.bring_up(csi.create())
+    content = write_files(use.target, rng)
+    snapshot = csi.snapshot(use.volume)
+    restored = csi.create(source=from_snapshot(snapshot.snapshot_id))
+    answer = csi.client.answer(deleting(snapshot.snapshot_id))
+    if answer.code not in ("OK", "FAILED_PRECONDITION"):
+        raise ClauseViolation(
+            "deleting a snapshot that a volume came from", expected="OK or FAILED_PRECONDITION", actual=str(answer)
+        )
+    require_files(csi.bring_up(restored).target, content, "the snapshot that it came from was deleted")
