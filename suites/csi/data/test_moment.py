@@ -7,9 +7,10 @@ from random import Random
 
 import pytest
 
-from fixtures.subjects.csi.bench import Bench
+from fixtures.subjects.csi.bench import Bench, require_mounted
 from fixtures.subjects.csi.content import read_block, require_files, user_files, write_block, write_files
 from fixtures.subjects.csi.requests import block, from_snapshot, from_volume
+from fixtures.wait import wait_until
 from reports.model import ClauseViolation
 from suites.csi.data.writer import Writer, number_in
 
@@ -64,10 +65,12 @@ def test_snapshot_asked_for_again_keeps_its_moment(csi: Bench, rng: Random) -> N
 def test_snapshot_of_a_volume_being_written_to_is_of_the_call(csi: Bench) -> None:
     csi.require(SNAPSHOT)
     use = csi.bring_up(csi.create())
+    require_mounted(use.target)
     with Writer([use.target / "number"]) as writer:
         first = writer.reached
         answer = csi.client.call(csi.snapshotting(use.volume.volume_id)).snapshot
         last = writer.reached + 1
+        wait_until("the writer goes on after the snapshot", lambda: writer.reached > last + 5, 30)
     request = csi.client.calls[-1].request
     csi.wait_until_ready(request)
     restored = csi.bring_up(csi.create(source=from_snapshot(answer.snapshot_id)))

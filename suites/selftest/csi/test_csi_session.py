@@ -55,3 +55,17 @@ def test_csi_second_node_shares_the_controller_and_has_its_own_id(lease: Lease, 
     finally:
         session.close()
         driver.stop()
+
+
+@pytest.mark.needs("root")
+def test_csi_volumes_are_given_back_where_a_test_ends_between_kill_and_start(lease: Lease, tmp_path: Path) -> None:
+    driver = reference(lease)
+    session, ledger = Session(Node(driver, Client(driver.endpoint)), Options(), tmp_path), Ledger()
+    try:
+        session.bench(ledger).create()
+        driver.kill()
+        assert session.give_back(ledger) == []
+        assert driver.is_running
+    finally:
+        session.close()
+        driver.stop()
