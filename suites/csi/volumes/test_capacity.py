@@ -106,6 +106,23 @@ def test_volume_below_the_stated_minimum_is_not_made(csi: Bench) -> None:
     csi.client.require_refusal(request, "OUT_OF_RANGE", because=f"the stated minimum is {smallest} bytes")
 
 
+@pytest.mark.clause("csi.get-capacity.more-than-there-is-is-not-made")
+@pytest.mark.parametrize("volumes", ["one", "two"])
+def test_volumes_larger_than_what_is_available_are_not_made(csi: Bench, volumes: str) -> None:
+    if not csi.driver.owned:
+        raise NotApplicable("others may make and delete volumes of this driver meanwhile")
+    available = csi.client.call(question(csi, volume_capabilities=[mount()])).available_capacity
+    if volumes == "two":
+        half = csi.client.answer(csi.creation(capacity=span(available // 2)))
+        if not half.is_ok:
+            raise NotApplicable(f"no volume of half the capacity can be made: {half}")
+        available = csi.client.call(question(csi, volume_capabilities=[mount()])).available_capacity
+    request = csi.creation(capacity=span(available + (64 << 20)))
+    csi.client.require_refusal(
+        request, "OUT_OF_RANGE", "RESOURCE_EXHAUSTED", because=f"{available} bytes are said to be available"
+    )
+
+
 @pytest.mark.clause("csi.get-capacity.goes-down-with-a-volume")
 def test_capacity_goes_down_with_a_volume_and_up_again(csi: Bench) -> None:
     request = question(csi)

@@ -70,6 +70,20 @@ def test_names_that_differ_make_different_volumes(csi: Bench, difference: str) -
         )
 
 
+@pytest.mark.clause("csi.create-volume.name-of-a-snapshot-is-free")
+def test_name_of_a_snapshot_makes_a_volume(csi: Bench) -> None:
+    csi.require("controller.CREATE_DELETE_SNAPSHOT")
+    name = csi.name()
+    first = csi.create()
+    snapshot = csi.snapshot(first, name)
+    second = csi.create(name=name)
+    if second.volume_id in (first.volume_id, snapshot.snapshot_id):
+        raise ClauseViolation(
+            "the name of a snapshot made no new volume", expected="an id of its own", actual=second.volume_id
+        )
+    assert not second.HasField("content_source"), f"the volume of that name came from {second.content_source}"
+
+
 @pytest.mark.clause("csi.create-volume.context-within-size-limit")
 def test_volume_context_is_within_the_size_limit(csi: Bench) -> None:
     context = csi.create(name=csi.name().ljust(128, "c")).volume_context
@@ -165,6 +179,13 @@ def test_volume_with_mutable_parameters_is_made(csi: Bench) -> None:
     csi.require("controller.MODIFY_VOLUME")
     request = changed(csi.creation(), mutable_parameters=csi.mutable_parameters()[0])
     csi.client.call(request)
+
+
+@pytest.mark.clause("csi.create-volume.unknown-mutable-parameter-is-refused")
+def test_volume_with_an_unknown_mutable_parameter_is_refused(csi: Bench) -> None:
+    csi.require("controller.MODIFY_VOLUME")
+    request = changed(csi.creation(), mutable_parameters={"seatrial-unknown": "1"})
+    csi.client.require_refusal(request, "INVALID_ARGUMENT", because="a mutable parameter is unknown")
 
 
 @pytest.mark.clause("csi.create-volume.refused-request-makes-nothing")

@@ -69,6 +69,13 @@ def test_volume_of_a_similar_name_stays(csi: Bench) -> None:
         require_known(csi, volume)
 
 
+@pytest.mark.clause("csi.delete-volume.others-stay")
+def test_snapshot_whose_id_is_taken_for_a_volume_stays(csi: Bench) -> None:
+    snapshot = csi.snapshot(csi.create())
+    csi.client.answer(csi.deletion(snapshot.snapshot_id))
+    csi.create(source=from_snapshot(snapshot.snapshot_id))
+
+
 @pytest.mark.clause("csi.delete-volume.volume-is-gone")
 def test_deleted_volume_is_not_known(csi: Bench) -> None:
     volume_id = csi.absent_id()

@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 
 from fixtures.subjects.csi.bench import Bench
-from fixtures.subjects.csi.requests import block, changed, from_snapshot, from_volume, messages, mount, span, without
+from fixtures.subjects.csi.requests import (
+    MIB,
+    block,
+    changed,
+    from_snapshot,
+    from_volume,
+    messages,
+    mount,
+    span,
+    without,
+)
 from reports.model import NotApplicable
 from suites.csi.volumes.compatibility import require_same_volume, require_served_or_refused
 
@@ -58,6 +68,23 @@ def test_same_request_again_answers_the_same_volume(csi: Bench, kind: str) -> No
     require_same_volume(first.volume_id, second.volume_id, "the same CreateVolume again")
     assert first.capacity_bytes == second.capacity_bytes, "the same CreateVolume again answered another capacity"
     assert first.content_source == second.content_source, "the same CreateVolume again answered another source"
+    places = [sorted(str(entry) for entry in volume.accessible_topology) for volume in (first, second)]
+    assert places[0] == places[1], f"the same CreateVolume again answered another topology: {places}"
+
+
+@pytest.mark.clause("csi.create-volume.is-idempotent")
+def test_same_request_after_an_expansion_answers_the_volume(csi: Bench) -> None:
+    csi.require("controller.EXPAND_VOLUME")
+    request = csi.creation()
+    volume = csi.client.call(request).volume
+    larger = span(max(volume.capacity_bytes, csi.options.capacity) + MIB)
+    csi.client.call(
+        messages().ControllerExpandVolumeRequest(
+            volume_id=volume.volume_id, capacity_range=larger, volume_capability=mount()
+        )
+    )
+    again = csi.client.call(request).volume
+    require_same_volume(volume.volume_id, again.volume_id, "CreateVolume of a volume that has grown since")
 
 
 @pytest.mark.clause("csi.create-volume.is-idempotent")

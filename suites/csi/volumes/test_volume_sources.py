@@ -117,6 +117,19 @@ def test_volume_larger_than_its_source_has_its_size(csi: Bench, kind: str) -> No
         raise ClauseViolation("the volume has the size of its source", expected=f">= {required}", actual=capacity)
 
 
+@pytest.mark.clause("csi.create-volume.source-fits")
+@pytest.mark.parametrize("kind", ["snapshot", "volume"])
+def test_volume_of_a_source_without_a_range_has_room_for_it(csi: Bench, kind: str) -> None:
+    origin = csi.create(capacity=span(8 * csi.options.capacity))
+    request = csi.creation(source=source_of(csi, kind, origin))
+    request.ClearField("capacity_range")
+    capacity = csi.client.call(request).volume.capacity_bytes
+    if capacity and capacity < origin.capacity_bytes:
+        raise ClauseViolation(
+            "the volume is smaller than what it was made of", expected=f">= {origin.capacity_bytes}", actual=capacity
+        )
+
+
 @pytest.mark.clause("csi.delete-volume.source-of-a-clone-may-go")
 @pytest.mark.parametrize("kind", ["snapshot", "volume"])
 def test_volume_outlives_its_source(csi: Bench, kind: str) -> None:
