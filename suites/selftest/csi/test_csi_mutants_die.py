@@ -1,65 +1,69 @@
-"""The CSI suite is the subject: every mutant dies at the clause it breaks, and the reference passes everything.
+"""The CSI suite is the subject: every mutant dies at the clause it breaks, and whoever obeys passes everything.
 
 Each mutant runs only its clause's tests, in a pytest of its own with a private driver of its own.
 """
 
 from __future__ import annotations
 
-import importlib
-import os
 import pkgutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-import fixtures.mutants.csi as mutants
-from reports.record import Record, read
+import fixtures.references.csi.variants as variants
+from fixtures.protocols.definitions import CSI_SPECS
+from reports import catalogue
+from suites.selftest.matrix.judging import Findings, by_suite
+from suites.selftest.matrix.mutants import Mutant, files_naming, mutants_of, spec_of
 
-ROOT = Path(__file__).resolve().parents[3]
-NAMES = sorted(module.name for module in pkgutil.iter_modules(mutants.__path__) if module.name != "__main__")
 # One for each place where a defect can enter: the node, the controller, the store, the identity, the process.
 QUICK = {
     "stacks_a_second_mount", "wipes_data_at_unpublish", "makes_clones_empty", "forgets_volumes_at_restart",
     "states_no_version", "dies_of_a_bad_token", "races_on_the_same_name", "leaks_loop_devices_of_block",
 }  # fmt: skip
+QUICK_VARIANTS = {"rounds_capacity_up", "declares_little"}
+MUTANTS = mutants_of("csi")
+VARIANTS = sorted(module.name for module in pkgutil.iter_modules(variants.__path__) if module.name != "__main__")
 
 
-def judge(run_dir: Path, *arguments: str) -> Record:
-    """Run the CSI suite as its users do and read the record. AssertionError: it did not finish."""
-    command = [sys.executable, "-m", "pytest", "suites/csi", "-p", "no:cacheprovider", "-q", "--run-dir", str(run_dir)]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    done = subprocess.run(
-        [*command, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200, check=False
-    )
-    assert done.returncode in (0, 1), done.stdout[-3000:] + done.stderr[-2000:]
-    record = read(run_dir / "record.jsonl")
-    broken = [result.text for result in record.results if result.harness_error]
-    assert not broken, broken[0]
-    return record
+def require_judged(found: Findings) -> None:
+    """AssertionError: the run says nothing, by our own fault."""
+    assert not found.broken, found.broken
+    assert found.ended, "the run did not end"
+    assert found.judged, "nothing was judged"
 
 
 @pytest.mark.parametrize(
-    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.full) for name in NAMES]
+    "mutant",
+    [pytest.param(one, id=one.name, marks=() if one.name in QUICK else pytest.mark.full) for one in MUTANTS],
 )
-def test_csi_mutant_dies_at_the_clause_it_breaks(name: str, tmp_path: Path) -> None:
-    clause = importlib.import_module(f"fixtures.mutants.csi.{name}").BREAKS
-    record = judge(tmp_path / "run", "--mutant", f"csi/{name}", "--clause", clause)
-    failed = {found for result in record.results if result.outcome == "fail" for found in result.clauses}
-    assert failed == {clause}, f"{name} lives, or others are blamed: {failed or 'nothing failed'}"
+def test_csi_mutant_dies_at_the_clause_it_breaks(mutant: Mutant) -> None:
+    clause = catalogue.load().clauses[mutant.breaks]
+    files = files_naming("csi", clause.id)
+    found = by_suite("csi", mutant.name, spec_of(clause), files, "--clause", clause.id)
+    require_judged(found)
+    assert found.clauses == {clause.id}, f"{mutant.name} lives, or others are blamed: {dict(found.failed)}"
 
 
-def test_csi_reference_passes_everything_it_declares(tmp_path: Path) -> None:
-    record = judge(tmp_path / "run")
-    outcomes = {result.test: result.outcome for result in record.results if result.outcome != "pass"}
-    allowed = {test: outcome for test, outcome in outcomes.items() if outcome == "not-applicable"}
-    assert outcomes == allowed, f"the reference driver fails: {outcomes}"
-    assert len(allowed) <= 1, f"the reference driver does not declare enough: {allowed}"
+@pytest.mark.parametrize("spec", CSI_SPECS)
+def test_csi_reference_passes_everything(spec: str) -> None:
+    found = by_suite("csi", "", spec)
+    require_judged(found)
+    assert not found.failed, f"the reference driver fails: {list(found.failed)}"
+    lacking = {test: why for test, why in found.others.items() if not why.startswith("not-applicable")}
+    assert not lacking, f"could not run over the reference driver: {lacking}"
 
 
-def test_csi_mutants_say_in_one_line_what_is_wrong() -> None:
-    for name in NAMES:
-        text = importlib.import_module(f"fixtures.mutants.csi.{name}").__doc__ or ""
-        assert text.strip().endswith("."), f"{name} has no sentence"
-        assert "\n" not in text.strip(), f"{name} says it in several lines"
+@pytest.mark.parametrize(
+    "variant", [pytest.param(name, marks=() if name in QUICK_VARIANTS else pytest.mark.full) for name in VARIANTS]
+)
+def test_csi_driver_that_chooses_otherwise_is_not_blamed(variant: str) -> None:
+    found = by_suite("csi", "", "1.13", (), "--variant", f"csi/{variant}")
+    require_judged(found)
+    assert not found.failed, f"{variant} obeys the specification and is blamed: {list(found.failed)}"
+    lacking = {test: why for test, why in found.others.items() if not why.startswith("not-applicable")}
+    assert not lacking, f"could not run over {variant}: {lacking}"
+
+
+def test_csi_samples_are_there() -> None:
+    assert {mutant.name for mutant in MUTANTS} >= QUICK
+    assert set(VARIANTS) >= QUICK_VARIANTS

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,15 @@ SEED = "7"
 @dataclass(frozen=True)
 class Findings:
     """What one tool found. failed: test or case -> the clauses that it blames (csi-sanity names none). judged: how
-    many came to a judgement. broken: why the run says nothing, where it does not."""
+    many came to a judgement. broken: why the run says nothing, where it does not. others: the tests that neither passed
+    nor failed, and why not."""
 
     failed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     judged: int = 0
     seconds: float = 0.0
     ended: bool = True
     broken: str = ""
+    others: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def clauses(self) -> set[str]:
@@ -40,17 +42,20 @@ class Findings:
     def without(self, others: Findings) -> Findings:
         """What is found here beyond others: a test that fails on the reference as well kills nothing."""
         failed = {test: clauses for test, clauses in self.failed.items() if test not in others.failed}
-        return Findings(failed, self.judged, self.seconds, self.ended, self.broken)
+        return replace(self, failed=failed)
 
 
 def findings_from_json(data: Mapping[str, Any]) -> Findings:
     """Read findings back. KeyError or TypeError: they are none."""
     failed = {str(test): tuple(clauses) for test, clauses in data["failed"].items()}
-    return Findings(failed, data["judged"], data["seconds"], data["ended"], data["broken"])
+    return Findings(failed, data["judged"], data["seconds"], data["ended"], data["broken"], data.get("others", {}))
 
 
 def by_suite(suite: str, mutant: str, spec: str, targets: Sequence[Path] = (), *options: str) -> Findings:
-    """Run the suite's protocol tests over one mutant ("": the reference). Never raises for what a mutant does."""
+    """Run the suite's protocol tests over one mutant ("": the reference). Never raises for what a mutant does.
+
+    spec: the version of CSI that is spoken; means nothing to other suites. targets: files (default: all of the suite).
+    """
     with tempfile.TemporaryDirectory(prefix="seatrial-matrix-") as folder:
         run_dir = Path(folder) / "run"
         command = [
@@ -81,7 +86,8 @@ def _from_record(path: Path, finished: Finished | None, seconds: float) -> Findi
     judged = sum(result.outcome in (Outcome.PASS, Outcome.FAIL) for result in results)
     if finished is None or finished.status not in (0, 1) or not results:
         broken = broken or [] if failed else [said]
-    return Findings(failed, judged, seconds, finished is not None, broken[0] if broken else "")
+    others = {r.test: f"{r.outcome}: {r.summary}" for r in results if r.outcome not in (Outcome.PASS, Outcome.FAIL)}
+    return Findings(failed, judged, seconds, finished is not None, broken[0] if broken else "", others)
 
 
 def by_sanity(mutant: str, spec: str) -> Findings:
