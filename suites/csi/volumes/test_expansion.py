@@ -1,118 +1,126 @@
-"""Expansion at the controller and on the node."""
+"""ControllerExpandVolume: sizes, retries, refusals."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from random import Random
-from typing import Any
-
 import pytest
 
-from fixtures.subjects.csi.bench import Bench, InUse
-from fixtures.subjects.csi.content import require_files, write_files
-from fixtures.subjects.csi.requests import messages, mount, span
+from fixtures.subjects.csi.bench import Bench
+from fixtures.subjects.csi.requests import changed, messages, mount, span, without
 from reports.model import ClauseViolation, NotApplicable
-
-EXPAND = "controller.EXPAND_VOLUME"
-
-
-def expanding(volume_id: str, size: int, limit: int = 0) -> Any:
-    """A ControllerExpandVolumeRequest for a mount volume."""
-    return messages().ControllerExpandVolumeRequest(
-        volume_id=volume_id, capacity_range=span(size, limit), volume_capability=mount()
-    )
-
-
-def room(path: Path) -> int:
-    """The size of the file system at path, in bytes."""
-    status = os.statvfs(path)
-    return status.f_blocks * status.f_frsize
-
-
-def expand_on_node(csi: Bench, use: InUse, size: int) -> None:
-    """The node's half of an expansion."""
-    csi.client.call(
-        messages().NodeExpandVolumeRequest(
-            volume_id=use.volume.volume_id, volume_path=str(use.target), staging_target_path=use.staging,
-            capacity_range=span(size), volume_capability=use.capability,
-        )
-    )  # fmt: skip
+from suites.csi.volumes.confirmation import unconfirmed
+from suites.csi.volumes.descriptions import stated_capacity
+from suites.csi.volumes.growth import EXPAND, expanding
 
 
 @pytest.mark.clause("csi.controller-expand.capacity-grows")
 def test_expanded_volume_has_the_required_capacity(csi: Bench) -> None:
     csi.require(EXPAND)
-    volume, size = csi.create(), 2 * csi.options.capacity
-    capacity = csi.client.call(expanding(volume.volume_id, size)).capacity_bytes
+    size = 2 * csi.options.capacity
+    capacity = csi.client.call(expanding(csi.create(), size)).capacity_bytes
     if capacity < size:
         raise ClauseViolation("the expanded volume is too small", expected=f"at least {size}", actual=capacity)
+
+
+@pytest.mark.clause("csi.controller-expand.limit-is-kept")
+@pytest.mark.parametrize("limit", ["equal", "larger", "only"])
+def test_expanded_volume_keeps_within_its_limit(csi: Bench, limit: str) -> None:
+    csi.require(EXPAND)
+    volume, size = csi.create(), 2 * csi.options.capacity
+    span_of = {"equal": (size, size), "larger": (size, 2 * size), "only": (0, 2 * size)}
+    required, most = span_of[limit]
+    answer = csi.client.answer(expanding(volume, required, most))
+    if answer.code == "OUT_OF_RANGE" and limit != "larger":
+        raise NotApplicable(f"the driver has no size for this range: {answer.details}")
+    capacity = csi.client.call(expanding(volume, required, most)).capacity_bytes
+    least = max(required, volume.capacity_bytes)
+    if not least <= capacity <= most:
+        raise ClauseViolation("the new capacity is outside the range", expected=f"{least} to {most}", actual=capacity)
 
 
 @pytest.mark.clause("csi.controller-expand.is-idempotent")
 def test_expansion_asked_for_twice_is_fine(csi: Bench) -> None:
     csi.require(EXPAND)
-    request = expanding(csi.create().volume_id, 2 * csi.options.capacity)
+    request = expanding(csi.create(), 2 * csi.options.capacity)
     first, second = csi.client.call(request).capacity_bytes, csi.client.call(request).capacity_bytes
-    assert second >= first, f"the second expansion answered {second} bytes after {first}"
+    if first != second:
+        raise ClauseViolation("a second expansion to the same size changed the size", expected=first, actual=second)
+
+
+@pytest.mark.clause("csi.controller-expand.goes-on-growing")
+def test_expanded_volume_is_expanded_further(csi: Bench) -> None:
+    csi.require(EXPAND)
+    volume, size = csi.create(), 2 * csi.options.capacity
+    csi.client.call(expanding(volume, size))
+    capacity = csi.client.call(expanding(volume, 2 * size)).capacity_bytes
+    assert capacity >= 2 * size, f"a second expansion to {2 * size} bytes answered {capacity}"
+
+
+@pytest.mark.clause("csi.controller-expand.capability-is-optional")
+def test_expansion_without_a_capability_is_served(csi: Bench) -> None:
+    csi.require(EXPAND)
+    request = expanding(csi.create(), 2 * csi.options.capacity)
+    csi.client.call(without(request, "volume_capability"))
+
+
+@pytest.mark.clause("csi.controller-expand.smaller-size-is-fine")
+def test_expansion_to_a_size_already_there_is_fine(csi: Bench) -> None:
+    csi.require(EXPAND)
+    csi.client.call(expanding(csi.create(), csi.options.capacity // 2))
+
+
+@pytest.mark.clause("csi.controller-expand.never-shrinks")
+def test_expansion_to_a_smaller_size_does_not_shrink(csi: Bench) -> None:
+    csi.require(EXPAND)
+    volume = csi.create()
+    grown = csi.client.call(expanding(volume, 4 * csi.options.capacity)).capacity_bytes
+    answer = csi.client.answer(expanding(volume, csi.options.capacity))
+    if answer.is_ok and answer.response.capacity_bytes < grown:
+        raise ClauseViolation("an expansion shrank", expected=grown, actual=answer.response.capacity_bytes)
+    if {"controller.GET_VOLUME", "controller.LIST_VOLUMES"} & csi.capabilities.declared:
+        assert stated_capacity(csi, volume) >= grown, f"the volume shrank below {grown} bytes"
 
 
 @pytest.mark.clause("csi.controller-expand.absent-volume-is-not-found")
 def test_expansion_of_an_absent_volume_is_not_found(csi: Bench) -> None:
     csi.require(EXPAND)
-    request = expanding(csi.absent_id(), 2 * csi.options.capacity)
+    request = expanding(messages().Volume(volume_id=csi.absent_id()), 2 * csi.options.capacity)
     csi.client.require_refusal(request, "NOT_FOUND", because="the volume is gone")
 
 
 @pytest.mark.clause("csi.controller-expand.impossible-capacity-is-refused")
 def test_expansion_beyond_all_room_is_out_of_range(csi: Bench) -> None:
     csi.require(EXPAND)
-    request = expanding(csi.create().volume_id, 1 << 62)
+    request = expanding(csi.create(), 1 << 62)
     csi.client.require_refusal(request, "OUT_OF_RANGE", because="four exbibytes are asked for")
 
 
-def expanded_offline(csi: Bench, rng: Random) -> tuple[InUse, Any, int, int]:
-    """A volume that was filled, taken down, expanded and brought up again: with content, old and asked-for size."""
+@pytest.mark.clause("csi.controller-expand.limit-below-capacity-is-refused")
+def test_expansion_with_a_limit_below_the_capacity_is_refused(csi: Bench) -> None:
     csi.require(EXPAND)
-    use = csi.bring_up(csi.create())
-    content, before, size = write_files(use.target, rng), room(use.target), 4 * csi.options.capacity
-    csi.take_down(use)
-    answer = csi.client.call(expanding(use.volume.volume_id, size))
-    up = csi.bring_up(use.volume)
-    if answer.node_expansion_required:
-        expand_on_node(csi, up, size)
-    return up, content, before, size
+    volume = csi.create()
+    request = changed(expanding(volume), capacity_range=span(limit=csi.options.capacity // 2))
+    csi.client.require_refusal(
+        request, "OUT_OF_RANGE", "INVALID_ARGUMENT", because="the volume is larger than the limit already"
+    )
 
 
-@pytest.mark.clause("csi.controller-expand.data-is-kept")
-def test_expanded_volume_keeps_its_data(csi: Bench, rng: Random) -> None:
-    up, content, _, _ = expanded_offline(csi, rng)
-    require_files(up.target, content, "an expansion")
-
-
-@pytest.mark.clause("csi.node-expand.user-sees-new-size")
-def test_expanded_volume_offers_the_room(csi: Bench, rng: Random) -> None:
-    up, _, before, size = expanded_offline(csi, rng)
-    after = room(up.target)
-    if after < max(before, size * 0.75):
-        raise ClauseViolation("the file system keeps its old size", expected=f"about {size}", actual=after)
-
-
-@pytest.mark.clause("csi.node-expand.absent-volume-is-not-found")
-def test_node_expansion_of_an_absent_volume_is_not_found(csi: Bench) -> None:
-    csi.require("node.EXPAND_VOLUME")
-    request = messages().NodeExpandVolumeRequest(volume_id=csi.absent_id(), volume_path=csi.path("absent"))
-    csi.client.require_refusal(request, "NOT_FOUND", because="the volume is gone")
-
-
-@pytest.mark.clause("csi.expand.online-needs-no-unpublish")
-def test_published_volume_is_expanded_in_place(csi: Bench, rng: Random) -> None:
+@pytest.mark.clause("csi.controller-expand.limit-below-requirement-is-refused")
+@pytest.mark.parametrize("fault", ["limit below", "negative required", "negative limit"])
+def test_expansion_to_an_impossible_range_changes_nothing(csi: Bench, fault: str) -> None:
     csi.require(EXPAND)
-    if "expansion.ONLINE" not in csi.capabilities:
-        raise NotApplicable("the driver does not declare expansion.ONLINE")
-    use = csi.bring_up(csi.create())
-    content, size = write_files(use.target, rng), 4 * csi.options.capacity
-    if csi.client.call(expanding(use.volume.volume_id, size)).node_expansion_required:
-        expand_on_node(csi, use, size)
-    require_files(use.target, content, "an expansion in place")
-    assert room(use.target) >= size * 0.75, f"the file system has {room(use.target)} bytes, not about {size}"
+    volume, size = csi.create(), 4 * csi.options.capacity
+    wrong = {"limit below": (size, size // 2), "negative required": (-1, size), "negative limit": (size, -1)}
+    csi.client.require_refusal(
+        expanding(volume, *wrong[fault]), "OUT_OF_RANGE", "INVALID_ARGUMENT", because=f"the range has a {fault}"
+    )
+    if {"controller.GET_VOLUME", "controller.LIST_VOLUMES"} & csi.capabilities.declared:
+        stated = stated_capacity(csi, volume)
+        assert stated == volume.capacity_bytes, f"a refused expansion changed {volume.capacity_bytes} to {stated} bytes"
+
+
+@pytest.mark.clause("csi.controller-expand.unsupported-capability-is-refused")
+def test_expansion_for_a_capability_the_volume_lacks_is_invalid(csi: Bench) -> None:
+    csi.require(EXPAND)
+    volume = csi.create(mount())
+    request = expanding(volume, 2 * csi.options.capacity, capability=unconfirmed(csi, volume))
+    csi.client.require_refusal(request, "INVALID_ARGUMENT", because="the driver itself does not confirm the capability")
