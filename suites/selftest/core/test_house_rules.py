@@ -14,6 +14,7 @@ import pytest
 
 import fixtures
 from reports import catalogue
+from reports.render.clauses import collect_tests
 
 ROOT = Path(__file__).resolve().parents[3]
 TOP_LEVEL = {
@@ -92,19 +93,8 @@ def test_generic_package_names_are_ours() -> None:
     assert Path(fixtures.__file__ or "").resolve().parent == ROOT / "fixtures"
 
 
-def marked_clauses() -> set[str]:
-    """Every id inside a pytest.mark.clause(...) of a product suite."""
-    found: set[str] = set()
-    for suite in catalogue.SUITES:
-        for path in tracked(f"suites/{suite}/*.py"):
-            for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "clause":
-                    found |= {str(arg.value) for arg in node.args if isinstance(arg, ast.Constant)}
-    return found
-
-
 def test_every_clause_has_a_test_or_a_reason_for_none() -> None:
-    tested = marked_clauses()
+    tested = set(collect_tests(catalogue.SUITES))
     clauses = catalogue.load().clauses
     assert [name for name, clause in clauses.items() if not clause.uncovered and name not in tested] == []
     assert tested - set(clauses) == set()
