@@ -86,6 +86,15 @@ def worst(phases: Sequence[Judged]) -> Judged:
     return ranked[0] if ranked else Judged()
 
 
+def as_skip(judged: Judged) -> Any:
+    """What pytest shall see of a test that blames nobody. It would draw up the whole trace of any other exception,
+    which nobody reads and costs more than many a test."""
+    try:
+        raise pytest.skip.Exception(judged.summary, _use_item_location=True)
+    except pytest.skip.Exception:
+        return pytest.ExceptionInfo.from_current()
+
+
 def rewrite(report: Any, judged: Judged) -> None:
     """Show pytest what we judged: our text for a fail, a skip with its reason for the rest."""
     if judged.harness_error:

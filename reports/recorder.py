@@ -192,14 +192,18 @@ class Recorder:
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
-        outcome = yield
         if not suite_of(item):
+            yield
             return
+        judged = failure.judge(call, item, self.catalogue, clauses_of(item)) if call.excinfo is not None else None
+        if judged is not None and judged.outcome in (Outcome.NOT_APPLICABLE, Outcome.COULD_NOT_RUN):
+            call.excinfo = failure.as_skip(judged)
+        outcome = yield
         report = outcome.get_result()
         state = item.stash.setdefault(RESULT, {"started": call.start, "phases": []})
-        if call.excinfo is not None:
-            state["phases"].append(failure.judge(call, item, self.catalogue, clauses_of(item)))
-            failure.rewrite(report, state["phases"][-1])
+        if judged is not None:
+            state["phases"].append(judged)
+            failure.rewrite(report, judged)
         if report.when == "teardown":
             report.seatrial = self._result(item, state, call.stop)
 
