@@ -2,32 +2,96 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from fixtures.subjects.csi.bench import Bench
-from fixtures.subjects.csi.requests import changed, messages, mount
-from reports.model import ClauseViolation
+from fixtures.subjects.csi.bench import Bench, InUse
+from fixtures.subjects.csi.requests import block, changed, messages, mount, without
+from reports.model import ClauseViolation, NotApplicable
+from suites.csi.volumes.confirmation import unconfirmed
 
-ATTACH = "controller.PUBLISH_UNPUBLISH_VOLUME"
+ATTACH, READONLY = "controller.PUBLISH_UNPUBLISH_VOLUME", "controller.PUBLISH_READONLY"
+KINDS = {"mount": mount, "block": block}
+LARGEST_LIMIT = 32  # volumes; a node that takes more is not filled up for a test
+
+
+def attached(csi: Bench, readonly: bool = False) -> Any:
+    """The request that attached a fresh volume to this node."""
+    csi.require(ATTACH, *([READONLY] if readonly else []))
+    request = csi.attaching(csi.create(), mount(), readonly)
+    csi.client.call(request)
+    return request
+
+
+def detaching(request: Any, **fields: Any) -> Any:
+    """The ControllerUnpublishVolumeRequest that undoes an attach, some fields replaced."""
+    return changed(
+        messages().ControllerUnpublishVolumeRequest(volume_id=request.volume_id, node_id=request.node_id), **fields
+    )
+
+
+def require_attached(csi: Bench, request: Any) -> None:
+    """ClauseViolation unless the driver still knows the attachment: another readonly flag must conflict."""
+    csi.require(READONLY)
+    other = changed(request, readonly=not request.readonly)
+    csi.client.require_refusal(other, "ALREADY_EXISTS", because="the volume is attached with the other readonly flag")
 
 
 @pytest.mark.clause("csi.controller-publish.is-idempotent")
-def test_volume_attached_twice_answers_the_same_context(csi: Bench) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_volume_attached_twice_answers_the_same_context(csi: Bench, kind: str) -> None:
     csi.require(ATTACH)
-    request = csi.attaching(csi.create(), mount())
+    request = csi.attaching(csi.create(KINDS[kind]()), KINDS[kind]())
     first, second = csi.client.call(request).publish_context, csi.client.call(request).publish_context
     if dict(first) != dict(second):
         raise ClauseViolation("a second attach answers another context", expected=dict(first), actual=dict(second))
 
 
+@pytest.mark.clause("csi.controller-publish.is-idempotent")
+def test_volume_in_use_attached_again_answers_the_same_context(csi: Bench) -> None:
+    csi.require(ATTACH)
+    use = csi.bring_up(csi.create())
+    again = csi.client.call(csi.attaching(use.volume, use.capability)).publish_context
+    if dict(again) != dict(use.context):
+        raise ClauseViolation("an attach of a volume in use changed its context", expected=use.context, actual=again)
+
+
 @pytest.mark.clause("csi.controller-publish.other-arguments-conflict")
-def test_attached_volume_with_other_readonly_conflicts(csi: Bench) -> None:
-    csi.require(ATTACH, "controller.PUBLISH_READONLY")
-    request = csi.attaching(csi.create(), mount())
+@pytest.mark.parametrize("first", [False, True], ids=["for writing", "readonly"])
+def test_attached_volume_with_other_readonly_conflicts(csi: Bench, first: bool) -> None:
+    csi.require(ATTACH, READONLY)
+    require_attached(csi, attached(csi, readonly=first))
+
+
+@pytest.mark.clause("csi.controller-publish.conflict-changes-nothing")
+def test_refused_attach_leaves_the_first_as_it_was(csi: Bench) -> None:
+    csi.require(ATTACH, READONLY)
+    request = attached(csi)
+    csi.client.answer(changed(request, readonly=True))
+    csi.client.call(request)
+
+
+@pytest.mark.clause("csi.controller-publish.other-capability-conflicts")
+def test_attached_volume_with_other_access_mode_conflicts(csi: Bench) -> None:
+    csi.require(ATTACH)
+    modes = mount(), mount("SINGLE_NODE_READER_ONLY")
+    request = csi.attaching(csi.create(*modes), modes[0])
     csi.client.call(request)
     csi.client.require_refusal(
-        changed(request, readonly=True), "ALREADY_EXISTS", because="the volume is attached for writing"
+        changed(request, volume_capability=modes[1]), "ALREADY_EXISTS", because="the volume is attached for writing"
     )
+
+
+@pytest.mark.clause("csi.controller-publish.unusable-capability-is-refused")
+def test_attach_for_a_capability_the_volume_lacks_is_refused(csi: Bench) -> None:
+    csi.require(ATTACH)
+    volume = csi.create(mount())
+    answer = csi.client.answer(csi.attaching(volume, unconfirmed(csi, volume)))
+    if answer.is_ok:
+        raise ClauseViolation(
+            "a volume is attached for a capability that the driver does not confirm", expected="a refusal", actual="OK"
+        )
 
 
 @pytest.mark.clause("csi.controller-publish.absent-volume-is-not-found")
@@ -44,25 +108,103 @@ def test_attach_to_an_absent_node_is_not_found(csi: Bench) -> None:
     csi.client.require_refusal(request, "NOT_FOUND", because="there is no such node")
 
 
+@pytest.mark.clause("csi.controller-publish.attach-limit-is-kept")
+def test_node_takes_no_more_volumes_than_it_states(csi: Bench) -> None:
+    csi.require(ATTACH)
+    limit = csi.capabilities.max_volumes
+    if not 0 < limit <= LARGEST_LIMIT:
+        raise NotApplicable(
+            f"the node states {limit or 'no'} volumes as its limit; more than {LARGEST_LIMIT} cost too much"
+        )
+    requests = [csi.attaching(csi.create(), mount()) for _ in range(limit + 1)]
+    for request in requests:
+        answer = csi.client.answer(request)
+        if not answer.is_ok:
+            assert answer.code == "RESOURCE_EXHAUSTED", f"a node that is full answers {answer}, not RESOURCE_EXHAUSTED"
+            break
+    else:
+        raise ClauseViolation("a node takes more volumes than it states", expected=limit, actual=limit + 1)
+    csi.client.call(detaching(requests[0]))
+    csi.client.call(request)
+
+
 @pytest.mark.clause("csi.controller-unpublish.is-idempotent")
 def test_volume_detached_twice_is_fine(csi: Bench) -> None:
+    request = attached(csi)
+    csi.client.call(detaching(request))
+    csi.client.call(detaching(request))
+
+
+@pytest.mark.clause("csi.controller-unpublish.is-idempotent")
+def test_detach_of_a_volume_never_attached_is_fine(csi: Bench) -> None:
     csi.require(ATTACH)
-    volume = csi.create()
-    csi.attach(volume, mount())
-    csi.client.call(csi.detaching(volume))
-    csi.client.call(csi.detaching(volume))
+    csi.client.call(csi.detaching(csi.create()))
 
 
-@pytest.mark.clause("csi.list-volumes.published-nodes-are-true")
-def test_listed_nodes_are_those_the_volume_is_attached_to(csi: Bench) -> None:
-    csi.require(ATTACH, "controller.LIST_VOLUMES_PUBLISHED_NODES")
-    attached, free = csi.create(), csi.create()
-    csi.attach(attached, mount())
-    listed = {
-        entry.volume.volume_id: list(entry.status.published_node_ids)
-        for entry in csi.client.call(messages().ListVolumesRequest()).entries
-    }
-    expected = {attached.volume_id: [csi.capabilities.node_id], free.volume_id: []}
-    actual = {name: listed.get(name) for name in expected}
-    if actual != expected:
-        raise ClauseViolation("ListVolumes names wrong nodes", expected=expected, actual=actual)
+@pytest.mark.clause("csi.controller-unpublish.frees-the-volume")
+def test_detached_volume_is_attached_anew_with_other_arguments(csi: Bench) -> None:
+    csi.require(ATTACH, READONLY)
+    request = attached(csi)
+    csi.client.call(detaching(request))
+    csi.client.call(changed(request, readonly=True))
+
+
+@pytest.mark.clause("csi.controller-unpublish.frees-the-volume")
+def test_detached_volume_may_be_deleted(csi: Bench) -> None:
+    request = attached(csi)
+    csi.client.call(detaching(request))
+    csi.client.call(csi.deletion(request.volume_id))
+
+
+@pytest.mark.clause("csi.controller-unpublish.without-node-detaches-everywhere")
+def test_detach_without_a_node_frees_the_volume(csi: Bench) -> None:
+    csi.require(ATTACH, READONLY)
+    request = attached(csi)
+    csi.client.call(without(detaching(request), "node_id"))
+    csi.client.call(changed(request, readonly=True))
+
+
+@pytest.mark.clause("csi.controller-unpublish.without-node-detaches-everywhere")
+def test_detach_without_a_node_of_a_detached_volume_is_fine(csi: Bench) -> None:
+    request = attached(csi)
+    csi.client.call(detaching(request))
+    csi.client.call(without(detaching(request), "node_id"))
+
+
+@pytest.mark.clause("csi.controller-unpublish.absent-volume-is-fine-or-not-found")
+def test_detach_of_an_absent_volume_is_fine_or_not_found(csi: Bench) -> None:
+    csi.require(ATTACH)
+    request = csi.detaching(messages().Volume(volume_id=csi.absent_id()))
+    csi.client.require_refusal(request, "OK", "NOT_FOUND", because="the volume is gone")
+
+
+@pytest.mark.clause("csi.controller-unpublish.absent-node-is-fine-or-not-found")
+def test_detach_from_an_absent_node_is_fine_or_not_found(csi: Bench) -> None:
+    csi.require(ATTACH)
+    request = detaching(attached(csi), node_id="seatrial-no-such-node")
+    csi.client.require_refusal(request, "OK", "NOT_FOUND", because="there is no such node")
+
+
+@pytest.mark.clause("csi.controller-unpublish.other-node-stays")
+def test_detach_from_an_absent_node_leaves_the_volume_attached(csi: Bench) -> None:
+    csi.require(ATTACH, READONLY)
+    request = attached(csi)
+    csi.client.answer(detaching(request, node_id="seatrial-no-such-node"))
+    require_attached(csi, request)
+
+
+@pytest.mark.clause("csi.controller-publish.readonly-cannot-be-written")
+def test_volume_attached_readonly_refuses_writes(csi: Bench) -> None:
+    csi.require(ATTACH, READONLY)
+    use = csi.bring_up(csi.create())  # the first use formats it
+    csi.take_down(use)
+    context = csi.client.call(csi.attaching(use.volume, use.capability, readonly=True)).publish_context
+    staged = csi.stage(use.volume, use.capability, context)
+    published = InUse(use.volume, use.capability, staged, csi.folder / "readonly", context)
+    if not csi.client.answer(csi.publishing(published)).is_ok:
+        return  # refusing to publish it for writing is right as well
+    try:
+        (published.target / "written").write_text("x")
+    except OSError:
+        return
+    raise ClauseViolation("a volume attached read-only was written to", expected="EROFS", actual="the write succeeded")

@@ -5,43 +5,85 @@ from __future__ import annotations
 import pytest
 
 from fixtures.subjects.csi.bench import Bench
-from fixtures.subjects.csi.requests import block, messages, mount
+from fixtures.subjects.csi.requests import block, changed, mount
 from reports.model import ClauseViolation, NotApplicable
+from suites.csi.volumes.confirmation import is_confirmed, unconfirmed, validating
+
+FOREIGN = {"seatrial.example/no-such-key": "no such value"}
+SERVICE = "plugin.CONTROLLER_SERVICE"
 
 
 @pytest.mark.clause("csi.validate.supported-is-confirmed")
-def test_capability_of_the_creation_is_confirmed(csi: Bench) -> None:
-    volume = csi.create(mount())
-    answer = csi.client.call(
-        messages().ValidateVolumeCapabilitiesRequest(
-            volume_id=volume.volume_id, volume_capabilities=[mount()], volume_context=volume.volume_context
-        )
-    )
-    if list(answer.confirmed.volume_capabilities) != [mount()]:
+@pytest.mark.parametrize("kind", ["mount", "block", "two modes"])
+def test_capability_of_the_creation_is_confirmed(csi: Bench, kind: str) -> None:
+    csi.require(SERVICE)
+    kinds = {"mount": [mount()], "block": [block()], "two modes": [mount(), mount("SINGLE_NODE_READER_ONLY")]}
+    volume = csi.create(*kinds[kind])
+    answer = csi.client.call(validating(volume, kinds[kind]))
+    lacking = [wanted for wanted in kinds[kind] if wanted not in answer.confirmed.volume_capabilities]
+    if lacking:
         raise ClauseViolation(
-            "the capability that the volume was made with is not confirmed", expected=str(mount()), actual=str(answer)
+            "the capability that the volume was made with is not confirmed", expected=str(lacking), actual=str(answer)
         )
+
+
+@pytest.mark.clause("csi.validate.is-idempotent")
+def test_validation_asked_for_twice_answers_the_same(csi: Bench) -> None:
+    csi.require(SERVICE)
+    volume = csi.create(mount())
+    first, second = (csi.client.call(validating(volume, [mount()])).HasField("confirmed") for _ in range(2))
+    assert first == second, f"the first validation confirmed: {first}, the second: {second}"
 
 
 @pytest.mark.clause("csi.validate.unsupported-is-not-confirmed")
 @pytest.mark.parametrize("fault", ["unknown file system", "block on mount"])
 def test_capability_that_cannot_be_served_is_not_confirmed(csi: Bench, fault: str) -> None:
+    csi.require(SERVICE)
     volume = csi.create(mount())
     wanted = block() if fault == "block on mount" else mount(fs_type="seatrialfs")
-    question = messages().ValidateVolumeCapabilitiesRequest(volume_id=volume.volume_id, volume_capabilities=[wanted])
-    confirmed = csi.client.call(question).HasField("confirmed")
+    confirmed = is_confirmed(csi, volume, wanted)
     if confirmed and fault == "block on mount":
         use = csi.prepare(volume, block())  # a driver whose volumes serve both may confirm: then it must do so
         csi.client.call(csi.publishing(use))
         if not use.target.is_block_device():
             raise ClauseViolation("block access is confirmed for a mount volume", expected="no", actual="confirmed")
-    elif confirmed and not csi.client.answer(csi.creation(wanted)).is_ok:  # a share has no file system to choose
+    elif confirmed:
         raise ClauseViolation(f"a capability is confirmed with an {fault}", expected="no", actual="confirmed")
+
+
+@pytest.mark.clause("csi.validate.partly-supported-is-not-confirmed")
+@pytest.mark.parametrize("place", ["first", "last"])
+def test_capabilities_of_which_one_cannot_be_served_are_not_confirmed(csi: Bench, place: str) -> None:
+    csi.require(SERVICE)
+    volume = csi.create(mount())
+    wrong = unconfirmed(csi, volume)
+    asked = [wrong, mount()] if place == "first" else [mount(), wrong]
+    if is_confirmed(csi, volume, *asked):
+        raise ClauseViolation(
+            "two capabilities are confirmed of which one alone is not", expected="not confirmed",
+            actual=f"confirmed, with the unsupported one {place}", question="Is only one of the list looked at?",
+        )  # fmt: skip
+
+
+@pytest.mark.clause("csi.validate.foreign-values-are-not-confirmed")
+@pytest.mark.parametrize("field", ["volume_context", "parameters", "mutable_parameters"])
+def test_values_that_are_not_of_the_volume_are_not_confirmed(csi: Bench, field: str) -> None:
+    csi.require(SERVICE)
+    volume = csi.create(mount())
+    answer = csi.client.answer(changed(validating(volume, [mount()]), **{field: FOREIGN}))
+    if answer.is_ok and FOREIGN.items() <= dict(getattr(answer.response.confirmed, field)).items():
+        raise ClauseViolation(
+            f"a made-up {field} is confirmed as the volume's", expected="it is refused, or not named as validated",
+            actual=dict(getattr(answer.response.confirmed, field)), question="Is the request echoed unread?",
+        )  # fmt: skip
 
 
 @pytest.mark.clause("csi.validate.absent-volume-is-not-found")
 def test_validation_of_an_absent_volume_is_not_found(csi: Bench) -> None:
+    csi.require(SERVICE)
     if "controller.CREATE_DELETE_VOLUME" not in csi.capabilities:
         raise NotApplicable("the driver makes no volumes")
-    question = messages().ValidateVolumeCapabilitiesRequest(volume_id=csi.absent_id(), volume_capabilities=[mount()])
+    volume = csi.create()
+    question = validating(volume, [mount()])
+    csi.delete(volume)
     csi.client.require_refusal(question, "NOT_FOUND", because="the volume is gone")
