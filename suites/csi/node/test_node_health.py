@@ -1,0 +1,70 @@
+"""NodeGetVolumeHealth and NodeGetStorageHealth (CSI 1.13)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fixtures.subjects.csi.bench import Bench, InUse
+from fixtures.subjects.csi.requests import messages, without
+from reports.model import ClauseViolation
+from suites.csi.volumes.health import require_health, require_well_formed
+
+VOLUME, STORAGE = "node.GET_VOLUME_HEALTH", "node.GET_STORAGE_HEALTH"
+
+
+def asking(use: InUse) -> Any:
+    """The complete NodeGetVolumeHealthRequest for a published volume."""
+    return messages().NodeGetVolumeHealthRequest(
+        volume_id=use.volume.volume_id, volume_publish_path=str(use.target), staging_target_path=use.staging
+    )
+
+
+@pytest.mark.clause("csi.node-health.names-the-volume")
+def test_node_health_of_a_published_volume_names_it(csi: Bench) -> None:
+    require_health(csi, VOLUME)
+    csi.bring_up(csi.create())
+    use = csi.bring_up(csi.create())
+    told = csi.client.call(asking(use)).volume_health.volume_id
+    assert told == use.volume.volume_id, (
+        f"the health of {use.volume.volume_id} was asked for, that of {told!r} answered"
+    )
+
+
+@pytest.mark.clause("csi.node-health.paths-are-optional")
+@pytest.mark.parametrize("field", ["volume_publish_path", "staging_target_path", "both"])
+def test_node_health_without_paths_is_served(csi: Bench, field: str) -> None:
+    require_health(csi, VOLUME)
+    fields = ["volume_publish_path", "staging_target_path"] if field == "both" else [field]
+    csi.client.call(without(asking(csi.bring_up(csi.create())), *fields))
+
+
+@pytest.mark.clause("csi.node-health.published-volume-is-usable")
+def test_node_health_of_a_published_volume_has_no_loss(csi: Bench) -> None:
+    require_health(csi, VOLUME)
+    kinds = messages().VolumeHealthErrorType
+    bad = {kinds.Value("INACCESSIBLE"), kinds.Value("DATA_LOSS")}
+    told = csi.client.call(asking(csi.bring_up(csi.create()))).volume_health.health_statuses
+    found = [str(entry) for entry in told if entry.status in bad]
+    if found:
+        raise ClauseViolation("a volume in use is told to be lost", expected="no such entry", actual=found)
+
+
+@pytest.mark.clause("csi.node-health.absent-volume-is-not-found")
+def test_node_health_of_an_absent_volume_is_not_found(csi: Bench) -> None:
+    require_health(csi, VOLUME)
+    request = messages().NodeGetVolumeHealthRequest(volume_id=csi.absent_id())
+    csi.client.require_refusal(request, "NOT_FOUND", because="the volume is gone")
+
+
+@pytest.mark.clause("csi.node-storage-health.is-served")
+def test_storage_health_is_answered(csi: Bench) -> None:
+    require_health(csi, STORAGE)
+    csi.client.call(messages().NodeGetStorageHealthRequest())
+
+
+@pytest.mark.clause("csi.node-storage-health.conditions-are-well-formed")
+def test_conditions_of_the_storage_are_well_formed(csi: Bench) -> None:
+    require_health(csi, STORAGE)
+    require_well_formed(csi.client.call(messages().NodeGetStorageHealthRequest()).backend_health)

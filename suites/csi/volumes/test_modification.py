@@ -1,0 +1,118 @@
+"""ControllerModifyVolume. What a modification did is read back by asking whether the driver confirms the values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from random import Random
+from typing import Any
+
+import pytest
+
+from fixtures.subjects.csi.bench import Bench
+from fixtures.subjects.csi.content import require_files, write_files
+from fixtures.subjects.csi.requests import changed, messages, mount
+from reports.model import ClauseViolation, NotApplicable
+from suites.csi.volumes.confirmation import validating
+
+MODIFY = "controller.MODIFY_VOLUME"
+FOREIGN = ("aaa-seatrial-no-such-key", "zzz-seatrial-no-such-key")
+
+
+def modifying(volume: Any, parameters: Mapping[str, str]) -> Any:
+    """A complete ControllerModifyVolumeRequest."""
+    return messages().ControllerModifyVolumeRequest(volume_id=volume.volume_id, mutable_parameters=parameters)
+
+
+def has(csi: Bench, volume: Any, parameters: Mapping[str, str]) -> bool:
+    """Whether the driver confirms these as the volume's mutable parameters."""
+    answer = csi.client.answer(changed(validating(volume, [mount()]), mutable_parameters=parameters))
+    return answer.is_ok and parameters.items() <= dict(answer.response.confirmed.mutable_parameters).items()
+
+
+def readable(csi: Bench) -> tuple[Any, Mapping[str, str], Mapping[str, str]]:
+    """A volume with the first valid set, and both sets. NotApplicable: nobody can tell them apart."""
+    csi.require(MODIFY)
+    first, second = csi.mutable_parameters()
+    volume = csi.client.call(changed(csi.creation(), mutable_parameters=first)).volume
+    if not has(csi, volume, first) or has(csi, volume, second):
+        raise NotApplicable("the driver does not let its mutable parameters be read by a validation")
+    return volume, first, second
+
+
+@pytest.mark.clause("csi.modify-volume.is-served")
+def test_volume_is_modified_and_modified_back(csi: Bench) -> None:
+    csi.require(MODIFY)
+    first, second = csi.mutable_parameters()
+    volume = csi.create()
+    for parameters in (first, second, first):
+        csi.client.call(modifying(volume, parameters))
+
+
+@pytest.mark.clause("csi.modify-volume.is-idempotent")
+def test_modification_asked_for_twice_is_fine(csi: Bench) -> None:
+    csi.require(MODIFY)
+    request = modifying(csi.create(), csi.mutable_parameters()[1])
+    csi.client.call(request)
+    csi.client.call(request)
+
+
+@pytest.mark.clause("csi.modify-volume.takes-effect")
+def test_modified_volume_has_the_new_values(csi: Bench) -> None:
+    volume, first, second = readable(csi)
+    csi.client.call(modifying(volume, second))
+    if not has(csi, volume, second) or has(csi, volume, first):
+        raise ClauseViolation("a modification was answered OK and has no effect", expected=second, actual=first)
+
+
+@pytest.mark.clause("csi.modify-volume.unknown-parameter-is-refused")
+@pytest.mark.parametrize("key", FOREIGN)
+def test_modification_by_an_unknown_key_is_invalid(csi: Bench, key: str) -> None:
+    csi.require(MODIFY)
+    request = modifying(csi.create(), {key: "1"})
+    csi.client.require_refusal(request, "INVALID_ARGUMENT", because=f"there is no parameter {key}")
+
+
+@pytest.mark.clause("csi.modify-volume.refusal-applies-nothing")
+@pytest.mark.parametrize("key", FOREIGN)
+def test_modification_refused_for_one_key_applies_no_other(csi: Bench, key: str) -> None:
+    volume, first, second = readable(csi)
+    csi.client.require_refusal(
+        modifying(volume, {**second, key: "1"}), "INVALID_ARGUMENT", because=f"there is no parameter {key}"
+    )
+    if has(csi, volume, second) or not has(csi, volume, first):
+        raise ClauseViolation(
+            "a refused modification was applied in part", expected=first, actual=second,
+            question="Is each value applied before the next one is checked?",
+        )  # fmt: skip
+
+
+@pytest.mark.clause("csi.modify-volume.absent-keys-change-nothing")
+def test_modification_leaves_values_that_it_does_not_name(csi: Bench) -> None:
+    csi.require(MODIFY)
+    first, second = csi.mutable_parameters()
+    kept = {key: text for key, text in first.items() if key not in second}
+    if not kept:
+        raise NotApplicable("the two known sets of mutable parameters have the same keys")
+    volume = csi.client.call(changed(csi.creation(), mutable_parameters=first)).volume
+    if not has(csi, volume, kept):
+        raise NotApplicable("the driver does not let its mutable parameters be read by a validation")
+    csi.client.call(modifying(volume, second))
+    assert has(csi, volume, kept), f"a modification of {sorted(second)} changed {kept}"
+
+
+@pytest.mark.clause("csi.modify-volume.absent-volume-is-not-found")
+def test_modification_of_an_absent_volume_is_not_found(csi: Bench) -> None:
+    csi.require(MODIFY)
+    parameters = csi.mutable_parameters()[1]
+    request = modifying(messages().Volume(volume_id=csi.absent_id()), parameters)
+    csi.client.require_refusal(request, "NOT_FOUND", because="the volume is gone")
+
+
+@pytest.mark.clause("csi.modify-volume.data-is-kept")
+def test_modified_volume_in_use_keeps_its_data(csi: Bench, rng: Random) -> None:
+    csi.require(MODIFY)
+    parameters = csi.mutable_parameters()[1]
+    use = csi.bring_up(csi.create())
+    content = write_files(use.target, rng)
+    csi.client.call(modifying(use.volume, parameters))
+    require_files(use.target, content, "a modification")

@@ -1,0 +1,62 @@
+"""VOLUME_CONDITION (until CSI 1.12): the state of a volume in descriptions, listings and statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from fixtures.subjects.csi.bench import Bench
+from fixtures.subjects.csi.requests import messages
+from reports.model import ClauseViolation
+from suites.csi.volumes.descriptions import description_of, entry_of
+
+
+def described(csi: Bench) -> Any:
+    """The message of ControllerGetVolume that holds the condition."""
+    csi.require("controller.VOLUME_CONDITION", "controller.GET_VOLUME")
+    return description_of(csi, csi.create()).status
+
+
+def listed(csi: Bench) -> Any:
+    """The message of ListVolumes that holds the condition."""
+    csi.require("controller.VOLUME_CONDITION", "controller.LIST_VOLUMES")
+    return entry_of(csi, csi.create()).status
+
+
+def measured(csi: Bench) -> Any:
+    """The response of NodeGetVolumeStats that holds the condition."""
+    csi.require("node.VOLUME_CONDITION")
+    use = csi.bring_up(csi.create())
+    return csi.client.call(
+        messages().NodeGetVolumeStatsRequest(
+            volume_id=use.volume.volume_id, volume_path=str(use.target), staging_target_path=use.staging
+        )
+    )
+
+
+SOURCES = {"get-volume": described, "list-volumes": listed, "node-stats": measured}
+
+
+def each(obligation: str) -> list[Any]:
+    """One case for each answer that holds a condition, with its clause."""
+    return [
+        pytest.param(ask, id=name, marks=pytest.mark.clause(f"csi.{name}.{obligation}"))
+        for name, ask in SOURCES.items()
+    ]
+
+
+@pytest.mark.parametrize("ask", each("condition-is-given"))
+def test_condition_of_a_volume_is_given_with_a_text(csi: Bench, ask: Callable[[Bench], Any]) -> None:
+    csi.require_spec(until="1.12")
+    holder = ask(csi)
+    if not holder.HasField("volume_condition") or not holder.volume_condition.message:
+        raise ClauseViolation("a volume has no condition", expected="a condition with a message", actual=str(holder))
+
+
+@pytest.mark.parametrize("ask", each("fresh-volume-is-normal"))
+def test_condition_of_a_fresh_volume_is_normal(csi: Bench, ask: Callable[[Bench], Any]) -> None:
+    csi.require_spec(until="1.12")
+    condition = ask(csi).volume_condition
+    assert not condition.abnormal, f"a volume that was just made is abnormal: {condition.message}"
