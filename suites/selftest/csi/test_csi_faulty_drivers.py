@@ -41,7 +41,7 @@ def test_csi_driver_that_answers_nothing_useful_is_blamed_in_a_few_tests(tmp_pat
     record = judged(tmp_path, fault, *FOLDERS)
     outcomes = Counter(str(result.outcome) for result in record.results)
     failed = [result.summary for result in record.results if result.outcome == "fail"]
-    assert says in failed[0]
+    assert any(says in summary for summary in failed), failed[:5]
     assert outcomes["pass"] <= 2, "only Probe is answered"
     assert outcomes["could-not-run"] > 10 * outcomes["fail"] > 0, outcomes
 
