@@ -55,3 +55,11 @@ def require_well_formed(conditions: Any) -> None:
 
 def _identity(condition: Any) -> tuple[int, str, str]:
     return condition.status, condition.reason, str(getattr(condition, "volume_capability", ""))
+
+
+def damage(csi: Bench, volume: Any) -> None:
+    """Take the data of a volume away behind the driver's back. NotApplicable: the driver is not our reference."""
+    if csi.driver.state is None or not getattr(csi.driver, "is_ours", False):
+        raise NotApplicable("only a volume of our own reference driver may be damaged")
+    data = csi.driver.state / "volumes" / volume.volume_id / "data.img"
+    data.rename(data.with_suffix(".lost"))

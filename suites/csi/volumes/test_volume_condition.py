@@ -11,6 +11,7 @@ from fixtures.subjects.csi.bench import Bench
 from fixtures.subjects.csi.requests import messages
 from reports.model import ClauseViolation
 from suites.csi.volumes.descriptions import description_of, entry_of
+from suites.csi.volumes.health import damage
 
 
 def described(csi: Bench) -> Any:
@@ -60,3 +61,13 @@ def test_condition_of_a_fresh_volume_is_normal(csi: Bench, ask: Callable[[Bench]
     csi.require_spec(until="1.12")
     condition = ask(csi).volume_condition
     assert not condition.abnormal, f"a volume that was just made is abnormal: {condition.message}"
+
+
+@pytest.mark.clause("csi.get-volume.damage-is-told")
+def test_condition_of_a_damaged_volume_is_abnormal(csi: Bench) -> None:
+    csi.require_spec(until="1.12")
+    csi.require("controller.VOLUME_CONDITION", "controller.GET_VOLUME")
+    volume = csi.create()
+    damage(csi, volume)
+    condition = description_of(csi, volume).status.volume_condition
+    assert condition.abnormal, f"a volume without its data is told to be normal: {condition.message}"

@@ -7,8 +7,8 @@ import pytest
 from fixtures.subjects.csi.bench import Bench
 from fixtures.subjects.csi.requests import messages
 from reports.model import ClauseViolation, NotApplicable
-from suites.csi.volumes.health import GET, LIST, health_of, listed_health, require_health, require_well_formed
-from suites.csi.volumes.pages import all_entries
+from suites.csi.volumes.health import GET, LIST, damage, health_of, listed_health, require_health, require_well_formed
+from suites.csi.volumes.pages import all_entries, require_each_once
 
 
 @pytest.mark.clause("csi.list-volume-health.comes-with-get")
@@ -44,9 +44,11 @@ def test_health_of_an_absent_volume_is_not_found(csi: Bench) -> None:
 
 
 @pytest.mark.clause("csi.get-volume-health.conditions-are-well-formed")
-def test_conditions_of_a_volume_are_well_formed(csi: Bench) -> None:
+def test_conditions_of_a_damaged_volume_are_well_formed(csi: Bench) -> None:
     require_health(csi, GET)
-    require_well_formed(health_of(csi, csi.create()).health_statuses)
+    volume = csi.create()
+    damage(csi, volume)
+    require_well_formed(health_of(csi, volume).health_statuses)
 
 
 @pytest.mark.clause("csi.list-volume-health.agrees-with-get")
@@ -58,6 +60,30 @@ def test_listed_health_of_a_volume_is_that_asked_for(csi: Bench) -> None:
     asked = {(item.status, item.reason) for item in health_of(csi, volume).health_statuses}
     if listed != asked:
         raise ClauseViolation("two calls tell two healths of a volume", expected=asked, actual=listed)
+
+
+@pytest.mark.clause("csi.list-volume-health.agrees-with-get")
+def test_listed_health_of_a_damaged_volume_is_that_asked_for(csi: Bench) -> None:
+    require_health(csi, LIST, GET)
+    volume = csi.create()
+    damage(csi, volume)
+    entries = listed_health(csi, volume)
+    listed = [(item.status, item.reason) for entry in entries for item in entry.health_statuses]
+    asked = [(item.status, item.reason) for item in health_of(csi, volume).health_statuses]
+    if listed != asked or not asked:
+        raise ClauseViolation("the health of a volume without its data is told wrong", expected=asked, actual=listed)
+
+
+@pytest.mark.clause("csi.list-volume-health.pages-are-complete")
+def test_pages_of_health_are_complete(csi: Bench) -> None:
+    require_health(csi, LIST)
+    volumes = [csi.create() for _ in range(3)]
+    for volume in volumes:
+        damage(csi, volume)
+    request = messages().ControllerListVolumeHealthRequest(max_entries=1)
+    require_each_once(
+        lambda: [entry.volume_id for entry in all_entries(csi, request)], [volume.volume_id for volume in volumes]
+    )
 
 
 @pytest.mark.clause("csi.list-volume-health.deleted-volume-is-gone")
@@ -72,8 +98,11 @@ def test_deleted_volume_has_no_listed_health(csi: Bench) -> None:
 @pytest.mark.clause("csi.list-volume-health.pages-are-limited")
 def test_page_of_health_is_no_longer_than_asked(csi: Bench) -> None:
     require_health(csi, LIST)
-    csi.create()
-    all_entries(csi, messages().ControllerListVolumeHealthRequest(max_entries=1))
+    for _ in range(2):
+        damage(csi, csi.create())
+    answer = csi.client.call(messages().ControllerListVolumeHealthRequest(max_entries=1))
+    assert len(answer.entries) == 1, f"a page of one entry has {len(answer.entries)}"
+    assert answer.next_token, "two volumes have conditions, one is listed, and there is no token for the other"
 
 
 @pytest.mark.clause("csi.list-volume-health.foreign-token-is-aborted")
