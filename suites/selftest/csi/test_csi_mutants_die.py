@@ -28,6 +28,7 @@ VARIANTS = sorted(module.name for module in pkgutil.iter_modules(variants.__path
 def require_judged(found: Findings) -> None:
     """AssertionError: the run says nothing, by our own fault."""
     assert not found.broken, found.broken
+    assert not found.errors, found.errors
     assert found.ended, "the run did not end"
     assert found.judged, "nothing was judged"
 

@@ -17,7 +17,7 @@ from fixtures.subjects.csi.sanity import provide_sanity
 from fixtures.toolchain.progress import ScreenProgress
 from reports import catalogue
 from reports.render.files import write_atomically
-from suites.selftest.matrix.judging import Findings, by_sanity, by_suite
+from suites.selftest.matrix.judging import Findings, by_both_profiles, by_sanity
 from suites.selftest.matrix.mutants import ROOT, Mutant, mutants_of, spec_of
 from suites.selftest.matrix.state import Keys, State
 from suites.selftest.matrix.table import Matrix, Row, page
@@ -51,9 +51,7 @@ class Run:
             return Keys.of(self.suite).ours(mutant, spec)
 
         name = mutant.name if mutant else f"reference-{spec}"
-        return self.state.judged_once(
-            OURS, name, key, lambda: by_suite(self.suite, mutant.name if mutant else "", spec)
-        )
+        return self.state.judged_once(OURS, name, key, lambda: by_both_profiles(self.suite, mutant, spec))
 
     def theirs(self, mutant: Mutant | None, spec: str) -> Findings:
         """What csi-sanity finds in it."""
@@ -76,7 +74,7 @@ class Run:
             raise SystemExit(f"{tool} cannot judge the reference:\n{found.broken}")
         self.reference[f"{tool} ({spec})"] = found
         say(f"reference, {tool}, {spec}: {len(found.failed)} of {found.judged} fail, {found.seconds:.0f} s")
-        for test in sorted(found.failed):
+        for test in sorted({*found.failed, *found.errors}):
             say(f"    {test}")
 
     def judge(self, mutant: Mutant) -> Row:

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from fixtures.toolchain.command import Finished, run
-from reports.model import HarnessError, Outcome
+from reports.model import HarnessError, Outcome, Result
 from reports.record import RecordError, read
-from suites.selftest.matrix.mutants import ROOT
+from suites.selftest.matrix.mutants import ROOT, Mutant, files_naming
 
 SUITE_LIMIT = 900.0  # seconds; a mutant that hangs every call makes every test wait
 SANITY_LIMIT = 300.0
 SEED = "7"
+HARNESS_ERROR = "harness error"
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,11 @@ class Findings:
     ended: bool = True
     broken: str = ""
     others: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """Tests that ended by a fault of our own."""
+        return {test: why for test, why in self.others.items() if why.startswith(HARNESS_ERROR)}
 
     @property
     def clauses(self) -> set[str]:
@@ -58,15 +64,8 @@ def by_suite(suite: str, mutant: str, spec: str, targets: Sequence[Path] = (), *
     """
     with tempfile.TemporaryDirectory(prefix="seatrial-matrix-") as folder:
         run_dir = Path(folder) / "run"
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            *map(str, targets or [ROOT / "suites" / suite]),
-            "-q",
-            "--seed",
-            SEED,
-        ]
+        command = [sys.executable, "-m", "pytest", *map(str, targets or [ROOT / "suites" / suite]), "-q"]
+        command += ["--seed", SEED]
         command += ["-p", "no:cacheprovider", "--run-dir", str(run_dir), "--override-ini", "timeout=60", *options]
         command += ["--mutant", f"{suite}/{mutant}"] if mutant else []
         command += ["--csi-spec", spec] if suite == "csi" else []
@@ -75,19 +74,33 @@ def by_suite(suite: str, mutant: str, spec: str, targets: Sequence[Path] = (), *
         return _from_record(run_dir / "record.jsonl", finished, time.monotonic() - began)
 
 
+def by_both_profiles(suite: str, mutant: Mutant | None, spec: str) -> Findings:
+    """The quick profile of the whole suite; then, over a mutant that lives through it, every test of its clause."""
+    found = by_suite(suite, mutant.name if mutant else "", spec, (), "-m", "not full")
+    if mutant is None or found.broken or mutant.breaks in found.clauses:
+        return found
+    files = files_naming(suite, mutant.breaks)
+    long = by_suite(suite, mutant.name, spec, files, "--clause", mutant.breaks)
+    return replace(found, failed={**found.failed, **long.failed}, seconds=found.seconds + long.seconds)
+
+
 def _from_record(path: Path, finished: Finished | None, seconds: float) -> Findings:
     said = "it did not end" if finished is None else f"{finished.output[-1500:]}\n{finished.errors[-500:]}"
     try:
         results = read(path).results
     except (OSError, RecordError) as error:
         return Findings(seconds=seconds, ended=False, broken=f"{error}\n{said}")
-    broken = [f"{result.test}: {result.text[-800:]}" for result in results if result.harness_error]
     failed = {r.test: r.clauses for r in results if r.outcome is Outcome.FAIL and not r.harness_error}
     judged = sum(result.outcome in (Outcome.PASS, Outcome.FAIL) for result in results)
-    if finished is None or finished.status not in (0, 1) or not results:
-        broken = broken or [] if failed else [said]
-    others = {r.test: f"{r.outcome}: {r.summary}" for r in results if r.outcome not in (Outcome.PASS, Outcome.FAIL)}
-    return Findings(failed, judged, seconds, finished is not None, broken[0] if broken else "", others)
+    stopped = finished is None or finished.status not in (0, 1)
+    others = {r.test: _why_not(r) for r in results if r.harness_error or r.outcome not in (Outcome.PASS, Outcome.FAIL)}
+    broken = said if (stopped and not failed) or not results else ""
+    return Findings(failed, judged, seconds, finished is not None, broken, others)
+
+
+def _why_not(result: Result) -> str:
+    """Why a test came to no judgement; an error of ours says so first."""
+    return f"{HARNESS_ERROR}: {result.text[-800:]}" if result.harness_error else f"{result.outcome}: {result.summary}"
 
 
 def by_sanity(mutant: str, spec: str) -> Findings:

@@ -12,8 +12,6 @@ from fixtures.protocols.definitions import CSI_SPECS
 from reports.model import Clause, HarnessError
 
 ROOT = Path(__file__).resolve().parents[3]
-# Kills the driver at many moments of many calls, two thirds of the suite's time: only over mutants that it is about.
-SLOW = {"csi": ("resilience/test_kill_during_call.py",)}
 MACHINERY = {"__init__", "__main__", "proxy", "wrapper"}
 
 
@@ -64,12 +62,6 @@ def files_naming(suite: str, clause: str) -> list[Path]:
     """The test files that name a clause, to collect no others; all of the suite where none spells it out."""
     files = sorted((ROOT / "suites" / suite).rglob("test_*.py"))
     return [path for path in files if f'"{clause}"' in path.read_text()] or files
-
-
-def slow_files_beside(suite: str, clause: str) -> list[Path]:
-    """The slow test files that have nothing to do with a clause."""
-    files = [ROOT / "suites" / suite / name for name in SLOW.get(suite, ())]
-    return [path for path in files if path.exists() and f'"{clause}"' not in path.read_text()]
 
 
 def digest_of(paths: Iterable[Path]) -> str:

@@ -57,10 +57,9 @@ def page(matrix: Matrix) -> str:
 
 
 _ABOUT = (
-    "Each mutant has one defect. The whole suite is run over it. *At its clause*: a test of the clause that the defect "
-    "breaks fails. *Only there*: no test of another clause fails. The tests that kill the driver at many moments of "
-    "each call (most of the suite's time) run only over the mutants that they are about. Made by `tox -e kill-matrix`; "
-    "do not edit."
+    "Each mutant has one defect. The quick profile of the whole suite is run over it; one that lives through that at "
+    "its clause gets the long tests of its clause as well. *At its clause*: a test of the clause that the defect "
+    "breaks fails. *Only there*: no test of another clause fails. Made by `tox -e kill-matrix`; do not edit."
 )
 _ABOUT_SANITY = (
     "csi-sanity 5.6.0 gets every advantage: runs for mount and for block volumes over fresh drivers, in the version of "

@@ -10,7 +10,7 @@ from fixtures.subjects.csi.sanity import SANITY, read_report
 from fixtures.toolchain.lock import committed_lock
 from reports import catalogue
 from suites.selftest.matrix.judging import Findings
-from suites.selftest.matrix.mutants import ROOT, SLOW, Mutant, files_naming, mutants_of, slow_files_beside, spec_of
+from suites.selftest.matrix.mutants import Mutant, files_naming, mutants_of, spec_of
 from suites.selftest.matrix.state import Keys, State
 from suites.selftest.matrix.table import Matrix, Row, page
 
@@ -109,15 +109,6 @@ def test_files_of_a_clause_are_those_that_name_it() -> None:
     assert named
     assert "test_staging.py" not in named
     assert len(files_naming("csi", "csi.no.such-clause")) > 5
-
-
-@pytest.mark.parametrize(("suite", "name"), [(suite, name) for suite, names in SLOW.items() for name in names])
-def test_slow_file_is_left_out_only_beside_its_clauses(suite: str, name: str) -> None:
-    path = ROOT / "suites" / suite / name
-    assert slow_files_beside(suite, "csi.no.such-clause") == [path]
-    named = [clause for clause in catalogue.load().clauses if f'"{clause}"' in path.read_text()]
-    assert named
-    assert all(slow_files_beside(suite, clause) == [] for clause in named)
 
 
 def test_sanity_is_pinned_by_its_lock() -> None:
