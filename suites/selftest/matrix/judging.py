@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from fixtures.plugin import cache_root
 from fixtures.toolchain.command import Finished, run
 from reports.model import HarnessError, Outcome, Result
 from reports.record import RecordError, read
@@ -127,7 +128,10 @@ def _limited(command: Sequence[str], limit: float) -> Finished | None:
     """Run a command in a session that dies with this process; None: it did not end within limit seconds."""
     deadline = time.monotonic() + limit
     heard = _Deadline(deadline)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    dropped = ("PYTEST_", "PYTHONDONTWRITEBYTECODE")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+    # Hundreds of runs compile the same files, with pytest's rewritten assertions: a third of a short run's work.
+    environment["PYTHONPYCACHEPREFIX"] = str(cache_root() / "pycache")
     try:
         return run(command, cwd=ROOT, env=environment, heard=heard)
     except TimeoutError:
