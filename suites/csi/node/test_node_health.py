@@ -8,10 +8,11 @@ import pytest
 
 from fixtures.subjects.csi.bench import Bench, InUse
 from fixtures.subjects.csi.requests import messages, without
-from reports.model import ClauseViolation
+from reports.model import ClauseViolation, NotApplicable
 from suites.csi.volumes.health import require_health, require_well_formed
 
 VOLUME, STORAGE = "node.GET_VOLUME_HEALTH", "node.GET_STORAGE_HEALTH"
+LONG = 128  # bytes of a path that every driver has to take
 
 
 def asking(use: InUse) -> Any:
@@ -68,3 +69,15 @@ def test_storage_health_is_answered(csi: Bench) -> None:
 def test_conditions_of_the_storage_are_well_formed(csi: Bench) -> None:
     require_health(csi, STORAGE)
     require_well_formed(csi.client.call(messages().NodeGetStorageHealthRequest()).backend_health)
+
+
+@pytest.mark.clause("csi.node-health.long-path-is-served")
+def test_node_health_at_a_path_of_128_bytes_is_served(csi: Bench) -> None:
+    require_health(csi, VOLUME)
+    name = "p" * (LONG - len(csi.path("").encode()))
+    if not name:
+        raise NotApplicable("the folder of the test has a longer name than this")
+    use = csi.prepare(csi.create(), target=name)
+    if not csi.client.answer(csi.publishing(use)).is_ok:
+        raise NotApplicable("the volume is not published there; that is judged elsewhere")
+    csi.client.call(asking(use))
