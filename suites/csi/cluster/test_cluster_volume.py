@@ -68,7 +68,7 @@ def test_gone_pod_leaves_no_mount_on_the_node(shop: Workshop) -> None:
 @pytest.mark.clause("csi.cluster.inline-volume-is-gone-with-its-pod")
 def test_inline_volume_lives_as_long_as_its_pod(shop: Workshop) -> None:
     before = set(shop.driver.volumes_on_disk())
-    pod = shop.start("inline", "/scratch", {"csi": {"driver": shop.driver.name}})
+    pod = shop.start("inline", "/scratch", {"csi": {"driver": shop.driver.name}}, node=shop.first.node.name)
     shop.shell(pod, "echo x > /scratch/file")
 
     def there() -> list[str]:
