@@ -17,21 +17,22 @@ from fixtures.subjects.csi.sanity import provide_sanity
 from fixtures.toolchain.progress import ScreenProgress
 from reports import catalogue
 from reports.render.files import write_atomically
-from suites.selftest.matrix.judging import Findings, by_both_profiles, by_sanity
+from suites.selftest.matrix.judging import Findings, by_both_profiles, by_its_clause, by_sanity
 from suites.selftest.matrix.mutants import ROOT, Mutant, mutants_of, spec_of
 from suites.selftest.matrix.state import Keys, State
 from suites.selftest.matrix.table import Matrix, Row, page
 
-OURS, THEIRS = "suite", "csi-sanity"
+OURS, CLAUSE, THEIRS = "suite", "clause", "csi-sanity"
 
 
 class Run:
     """One pass over a suite's mutants."""
 
-    def __init__(self, suite: str, state: State, compare: bool) -> None:
+    def __init__(self, suite: str, state: State, compare: bool, quick: bool = False) -> None:
         self.suite = suite
         self.state = state
         self.compare = compare
+        self.quick = quick
         self.clauses = catalogue.load().clauses
         self.reference: dict[str, Findings] = {}
 
@@ -41,7 +42,7 @@ class Run:
     def is_judged(self, mutant: Mutant) -> bool:
         """Whether everything that is to be found of a mutant is there."""
         keys, spec = Keys.of(self.suite), self.spec(mutant)
-        ours = self.state.find(OURS, mutant.name, keys.ours(mutant, spec))
+        ours = self.state.find(CLAUSE if self.quick else OURS, mutant.name, keys.ours(mutant, spec))
         return bool(ours and (not self.compare or self.state.find(THEIRS, mutant.name, keys.theirs(mutant, spec))))
 
     def ours(self, mutant: Mutant | None, spec: str) -> Findings:
@@ -51,6 +52,8 @@ class Run:
             return Keys.of(self.suite).ours(mutant, spec)
 
         name = mutant.name if mutant else f"reference-{spec}"
+        if mutant and self.quick:
+            return self.state.judged_once(CLAUSE, name, key, lambda: by_its_clause(self.suite, mutant, spec))
         return self.state.judged_once(OURS, name, key, lambda: by_both_profiles(self.suite, mutant, spec))
 
     def theirs(self, mutant: Mutant | None, spec: str) -> Findings:
@@ -129,6 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m suites.selftest.matrix", description=__doc__)
     parser.add_argument("mutant", nargs="*", help="only these (the page is not written then)")
     parser.add_argument("--suite", choices=catalogue.SUITES, default="csi")
+    parser.add_argument("--quick", action="store_true", help="only the tests of each mutant's clause: no precision")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--state", type=Path, default=ROOT / "runs/kill-matrix", help="where findings are kept")
     parser.add_argument("--page", type=Path, help="where the page goes (default: docs/<suite>-kill-matrix.md)")
@@ -141,12 +145,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     compare = chosen.suite == "csi"
     if compare:
         provide_sanity(ScreenProgress())
-    run = Run(chosen.suite, State(chosen.state / chosen.suite), compare)
+    run = Run(chosen.suite, State(chosen.state / chosen.suite), compare, chosen.quick)
     run.judge_reference(sorted({run.spec(mutant) for mutant in wanted}))
     rows = run.judge_all(wanted, chosen.workers)
     if not chosen.mutant:
         path = chosen.page or ROOT / f"docs/{chosen.suite}-kill-matrix.md"
-        write_atomically(path, page(Matrix(chosen.suite, rows, run.reference)))
+        write_atomically(path, page(Matrix(chosen.suite, rows, run.reference, chosen.quick)))
         say(f"written: {path.name}")
     killed, precise = sum(row.is_at_its_clause for row in rows), sum(row.is_precise for row in rows)
     say(f"{killed} of {len(rows)} killed at their clause, {precise} of them only there")
