@@ -79,7 +79,7 @@ def test_single_node_writer_volume_has_one_target(csi: Bench, readonly: bool) ->
 def test_readonly_at_a_second_target_leaves_the_first_writable(csi: Bench, rng: Random) -> None:
     csi.require("node.SINGLE_NODE_MULTI_WRITER")
     capability = mount("SINGLE_NODE_MULTI_WRITER")
-    first = csi.bring_up(csi.create(capability), capability)
+    first = csi.bring_up(volume_for(csi, capability), capability)
     second = replace(first, target=csi.folder / "second")
     csi.client.call(csi.publishing(second, readonly=True))
     require_files(second.target, write_files(first.target, rng), "a read-only publish at a second path")

@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from fixtures.subjects.csi.bench import Bench
+from fixtures.subjects.csi.client import Refused
 from fixtures.subjects.csi.content import require_files, write_files
 from fixtures.subjects.csi.requests import mount
 from reports.model import ClauseViolation, NotApplicable
@@ -56,7 +57,13 @@ def test_volume_has_the_file_system_asked_for(csi: Bench, fs_type: str) -> None:
     answer = csi.client.answer(request)
     if answer.code in ("INVALID_ARGUMENT", "FAILED_PRECONDITION"):
         raise NotApplicable(f"the driver makes no {fs_type}: {answer.details}")
-    use = csi.bring_up(answer.response.volume if answer.is_ok else csi.client.call(request).volume, capability)
+    volume = answer.response.volume if answer.is_ok else csi.client.call(request).volume
+    try:
+        use = csi.bring_up(volume, capability)
+    except Refused as refused:
+        if refused.answer.code in ("INVALID_ARGUMENT", "FAILED_PRECONDITION"):
+            raise NotApplicable(f"the driver brings no {fs_type} up: {refused.answer.details}") from refused
+        raise
     device = use.target.stat().st_dev
     number = f"{os.major(device)}:{os.minor(device)}"
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
