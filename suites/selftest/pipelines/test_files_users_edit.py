@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,18 @@ def test_quick_profile_leaves_out_what_only_full_needs() -> None:
         assert component is not None
         narrowed = candidate.narrowed(component, stage.files[profile])
         assert ("kubectl" in narrowed.sources[0].packages.values()) is expected
+
+
+def test_candidate_without_sidecars_is_given_none_and_one_with_them_by_profile() -> None:
+    whole = candidate.load(CANDIDATE)
+    sidecars = ("csi-provisioner", "csi-snapshotter", "csi-attacher", "csi-resizer")
+    bare = dataclasses.replace(whole, components=tuple(one for one in whole.components if one.name not in sidecars))
+    for profile, taken in (("quick", sidecars[:2]), ("full", sidecars)):
+        stages = pipeline.load(profile=profile).stages
+        stage = dataclasses.replace(stages[1], profile=profile)
+        pipeline.require_components(stages, bare)
+        assert stage.components(bare) == stage.needs
+        assert stage.components(whole) == (*stage.needs, *taken)
 
 
 def test_pipeline_with_mistakes_names_their_lines(tmp_path: Path) -> None:

@@ -208,3 +208,11 @@ def past(stage: str, verdict: Verdict, minutes: int, candidate: str = "d" * 64) 
 def test_sign_off_stands_on_the_newest_decision_of_each_required_stage(history: list[Past], verdict: Verdict) -> None:
     assert decide([], [A], stage=SIGN_OFF, history=history).verdict is verdict
     assert decide([], [A], stage=SIGN_OFF, history=history[::-1]).verdict is verdict
+
+
+@pytest.mark.parametrize(("profile", "verdict"), [("quick", Verdict.PASS), ("full", Verdict.INCONCLUSIVE)])
+def test_component_left_out_by_the_sign_offs_own_profile_is_a_note_there_only(profile: str, verdict: Verdict) -> None:
+    stage = dataclasses.replace(SIGN_OFF, profile=profile, files={"quick": {"runc": ()}})
+    passed = [past("dev", Verdict.PASS, 9), past("staging", Verdict.PASS, 5)]
+    decision = decide([], [A], stage=stage, history=passed, parts=[])
+    assert (decision.verdict, "judged" in made.texts(decision)) == (verdict, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -63,6 +64,16 @@ def test_module_built_twice_in_two_caches_is_the_same(proxy: str, cache: Cache, 
     assert first.sha256 == second.sha256
     said = subprocess.run([first.files["tiny"]], capture_output=True, text=True, check=True)
     assert said.stderr == f"tiny {tiny_module.VERSION}\n"
+
+
+def test_file_of_a_module_comes_along_as_it_is(proxy: str, cache: Cache) -> None:
+    component = tiny_module.component()
+    source = dataclasses.replace(component.sources[0], member={f"{tiny_module.MODULE}/main.go": "main.txt"})
+    (part,) = provide([dataclasses.replace(component, sources=(source,))], cache)
+    assert Path(part.files["main.txt"]).read_text() == tiny_module.PROGRAM
+    absent = dataclasses.replace(source, member={f"{tiny_module.MODULE}/absent.yaml": "absent.yaml"})
+    with pytest.raises(CannotProvide, match=r"has no file .*absent\.yaml"):
+        list(provide([dataclasses.replace(component, sources=(absent,))], cache))
 
 
 def test_module_zip_summed_here_agrees_with_go(proxy: str, cache: Cache, tmp_path: Path) -> None:
