@@ -63,7 +63,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if not options.run_dir:
         return
     Path(options.run_dir).mkdir(parents=True, exist_ok=True)
-    if hasattr(options, "allure_report_dir") and not options.allure_report_dir:
+    # Allure's results cost as much again as a protocol test: a pipeline's stage writes them, others ask (--alluredir).
+    if options.stage and hasattr(options, "allure_report_dir") and not options.allure_report_dir:
         options.allure_report_dir = str(Path(options.run_dir) / "allure-results")
     config.pluginmanager.register(Recorder(config, Path(options.run_dir)), "seatrial-recorder")
 
