@@ -111,10 +111,12 @@ def snapshot(csi: Bench, rng: Random) -> Interrupted:
 
     def settled(response: Any) -> None:
         require_files(use.target, write_files(use.target, rng, "later"), AFTER)  # the volume takes writes again
+        csi.wait_until_ready(request)
         restored = csi.bring_up(csi.create(source=from_snapshot(response.snapshot.snapshot_id)))
         require_files(restored.target, content, f"{AFTER}, restored")
 
-    return Interrupted(csi.snapshotting(use.volume.volume_id), settled)
+    request = csi.snapshotting(use.volume.volume_id)
+    return Interrupted(request, settled)
 
 
 def snapshot_deletion(csi: Bench, rng: Random) -> Interrupted:

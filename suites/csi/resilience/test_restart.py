@@ -68,7 +68,7 @@ def test_killed_driver_knows_its_snapshots(csi: Bench, rng: Random) -> None:
     request = csi.snapshotting(use.volume.volume_id)
     snapshot = csi.client.call(request).snapshot
     csi.restart()
-    again = csi.client.call(request).snapshot
+    again = csi.wait_until_ready(request).snapshot
     require_same("a snapshot's id", snapshot.snapshot_id, again.snapshot_id)
     require_same("a snapshot's time", snapshot.creation_time, again.creation_time)
     restored = csi.bring_up(csi.create(source=from_snapshot(snapshot.snapshot_id)))
