@@ -159,7 +159,7 @@ def expansion(csi: Bench, rng: Random) -> Interrupted:
 
     request = messages().ControllerExpandVolumeRequest(
         volume_id=use.volume.volume_id, capacity_range=span(wanted), volume_capability=mount(),
-        secrets=csi.options.secrets,
+        secrets=csi.options.secrets_of("ControllerExpandVolume"),
     )  # fmt: skip
     return Interrupted(request, settled)
 

@@ -219,7 +219,9 @@ class Machine(RuleBasedStateMachine):
     def delete_snapshot(self, _: Life) -> None:
         """A driver may keep a snapshot that volumes stand on."""
         held = self.snapshots[0]
-        request = messages().DeleteSnapshotRequest(snapshot_id=held[0], secrets=self.csi.options.secrets)
+        request = messages().DeleteSnapshotRequest(
+            snapshot_id=held[0], secrets=self.csi.options.secrets_of("DeleteSnapshot")
+        )
         if held[1].copies and self.csi.client.answer(request).code == "FAILED_PRECONDITION":
             return
         self.call(request)
@@ -245,7 +247,7 @@ class Machine(RuleBasedStateMachine):
         answer = self.call(
             messages().ControllerExpandVolumeRequest(
                 volume_id=life.volume.volume_id, capacity_range=span(life.volume.capacity_bytes + 4 * MIB),
-                volume_capability=life.capability, secrets=self.csi.options.secrets,
+                volume_capability=life.capability, secrets=self.csi.options.secrets_of("ControllerExpandVolume"),
             )
         )  # fmt: skip
         life.volume.capacity_bytes = answer.capacity_bytes
