@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fixtures.subjects.csi.in_cluster import ClusterDriver
+from fixtures.subjects.csi.on_node import KUBELET
 from fixtures.subjects.csi.requests import messages
 from fixtures.subjects.csi.workshop import UNMOUNT_LIMIT, Workshop
 from fixtures.wait import wait_until
@@ -45,6 +46,12 @@ def test_pod_cannot_write_to_a_readonly_volume(shop: Workshop) -> None:
     done = shop.exec(pod, ["/bin/sh", "-c", "echo x > /data/file"])
     if done.returncode == 0 or "Read-only" not in done.stderr:
         raise ClauseViolation("a pod wrote to a read-only volume", expected="Read-only file system", actual=done)
+    # The runtime mounts it read-only for the container in any case: what the driver published is on the node.
+    driver = shop.driver.node(pod.node)
+    published = [path for path in driver.mounts(pod.uid) if path.startswith(KUBELET) and path.endswith("/mount")]
+    writable = [path for path in published if driver.node.exec(["touch", f"{path}/probe"]).returncode == 0]
+    if writable or not published:
+        raise ClauseViolation("what was published read-only can be written", expected=published, actual=writable)
 
 
 @pytest.mark.clause("csi.cluster.fs-group-may-write")
