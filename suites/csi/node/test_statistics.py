@@ -1,48 +1,12 @@
-"""NodeGetVolumeStats: which paths are measured, and what is said of them."""
+"""NodeGetVolumeStats: which paths are measured, and which are not."""
 
 from __future__ import annotations
 
-from collections import Counter
-from pathlib import Path
-from typing import Any
-
 import pytest
 
-from fixtures.subjects.csi.bench import Bench, InUse
-from fixtures.subjects.csi.content import device_bytes
-from fixtures.subjects.csi.requests import block, messages
-from reports.model import ClauseViolation
-
-STATS = "node.GET_VOLUME_STATS"
-
-
-def measuring(use: InUse, path: Path | str, staging: str = "") -> Any:
-    """The request for the statistics of a volume at a path."""
-    return messages().NodeGetVolumeStatsRequest(
-        volume_id=use.volume.volume_id, volume_path=str(path), staging_target_path=staging
-    )
-
-
-@pytest.mark.clause("csi.node-stats.units-come-once")
-@pytest.mark.parametrize("kind", ["mount", "block"])
-def test_statistics_name_each_unit_once(csi: Bench, kind: str) -> None:
-    csi.require(STATS)
-    capability = block() if kind == "block" else None
-    use = csi.bring_up(csi.create(*filter(None, [capability])), capability)
-    units = Counter(entry.unit for entry in csi.client.call(measuring(use, use.target)).usage)
-    if units[messages().VolumeUsage.UNKNOWN] or any(count > 1 for count in units.values()):
-        raise ClauseViolation("the statistics name a unit twice or none", expected="each once", actual=str(units))
-
-
-@pytest.mark.clause("csi.node-stats.block-total-is-its-size")
-def test_statistics_of_a_block_volume_tell_its_size(csi: Bench) -> None:
-    csi.require(STATS)
-    use = csi.bring_up(csi.create(block()), block())
-    usage = csi.client.call(measuring(use, use.target)).usage
-    totals = [entry.total for entry in usage if entry.unit == messages().VolumeUsage.BYTES]
-    size = device_bytes(use.target)
-    if totals and not size * 0.9 <= totals[0] <= size * 1.1:
-        raise ClauseViolation("the statistics tell another size", expected=size, actual=totals[0])
+from fixtures.subjects.csi.bench import Bench
+from fixtures.subjects.csi.requests import messages
+from suites.csi.node.measuring import STATS, measuring
 
 
 @pytest.mark.clause("csi.node-stats.staging-path-is-served")
@@ -75,3 +39,17 @@ def test_statistics_with_and_without_staging_path_are_served(csi: Bench) -> None
     use = csi.bring_up(csi.create())
     csi.client.call(measuring(use, use.target))
     csi.client.call(measuring(use, use.target, use.staging))
+
+
+@pytest.mark.clause("csi.node-stats.absent-volume-is-not-found")
+def test_statistics_of_an_absent_volume_are_not_found(csi: Bench) -> None:
+    csi.require(STATS)
+    request = messages().NodeGetVolumeStatsRequest(volume_id=csi.absent_id(), volume_path=str(csi.folder))
+    csi.client.require_refusal(request, "NOT_FOUND", because="the volume is gone")
+
+
+@pytest.mark.clause("csi.node-stats.foreign-path-is-not-found")
+def test_statistics_of_a_foreign_path_are_not_found(csi: Bench) -> None:
+    csi.require(STATS)
+    use = csi.bring_up(csi.create())
+    csi.client.require_refusal(measuring(use, csi.folder), "NOT_FOUND", because="the volume is not published there")

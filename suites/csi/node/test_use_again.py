@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from random import Random
 
 import pytest
 
 from fixtures.subjects.csi.bench import Bench
 from fixtures.subjects.csi.client import Refused
-from fixtures.subjects.csi.content import require_files, write_files
 from fixtures.subjects.csi.requests import mount
 from reports.model import ClauseViolation, NotApplicable
 
 DISK_FILE_SYSTEMS = ("ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "ntfs", "vfat")
-GROUP = 61234
 
 
 @pytest.mark.clause("csi.node-publish.flags-hold-at-each-publish")
@@ -35,18 +32,6 @@ def test_volume_without_flags_has_none(csi: Bench) -> None:
     found = os.statvfs(use.target).f_flag & (os.ST_RDONLY | os.ST_NOEXEC)
     if found:
         raise ClauseViolation("a volume is mounted with flags nobody asked for", expected="none", actual=hex(found))
-
-
-@pytest.mark.clause("csi.node-publish.readonly-ends-with-unpublish")
-def test_volume_published_readonly_is_writable_afterwards(csi: Bench, rng: Random) -> None:
-    use = csi.bring_up(csi.create(), readonly=True)
-    csi.client.call(csi.unpublishing(use))
-    csi.client.call(csi.publishing(use))
-    try:
-        content = write_files(use.target, rng)
-    except OSError as error:
-        raise ClauseViolation("the volume stays read-only", expected="it is written", actual=error) from error
-    require_files(use.target, content, "a write after a read-only publish")
 
 
 @pytest.mark.clause("csi.node-publish.fs-type-is-used")
@@ -71,15 +56,3 @@ def test_volume_has_the_file_system_asked_for(csi: Bench, fs_type: str) -> None:
     # a driver of shares or folders has no file system of its own to choose
     if kinds & set(DISK_FILE_SYSTEMS) and fs_type not in kinds:
         raise ClauseViolation("the volume has another file system", expected=fs_type, actual=sorted(kinds))
-
-
-@pytest.mark.clause("csi.node-publish.new-files-belong-to-mount-group")
-def test_new_file_belongs_to_the_mount_group(csi: Bench) -> None:
-    csi.require("node.VOLUME_MOUNT_GROUP")
-    capability = mount(group=str(GROUP))
-    use = csi.bring_up(csi.create(capability), capability)
-    (use.target / "folder").mkdir()
-    for path in (use.target / "file", use.target / "folder" / "file"):
-        path.write_text("x")
-        if path.stat().st_gid != GROUP:
-            raise ClauseViolation("a new file is of another group", expected=GROUP, actual=path.stat().st_gid)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fixtures.subjects.csi.bench import Bench
-from fixtures.subjects.csi.content import read_block, user_files, write_block, write_files
+from fixtures.subjects.csi.content import user_files, write_files
 from fixtures.subjects.csi.leaks import is_mounted
 from fixtures.subjects.csi.requests import block, from_snapshot, messages, mount, span
 from reports.model import ClauseViolation, NotApplicable
@@ -144,17 +144,3 @@ def test_volume_with_a_snapshot_is_kept_or_its_snapshot_is(csi: Bench) -> None:
         found = [entry.snapshot.snapshot_id for entry in listed]
         assert found == [snapshot.snapshot_id], f"the snapshot of a volume that was deleted is not listed: {found}"
     csi.create(source=from_snapshot(snapshot.snapshot_id))
-
-
-@pytest.mark.clause("csi.delete-volume.data-is-not-handed-on")
-def test_block_data_of_a_deleted_volume_is_not_readable_later(csi: Bench, rng: Random) -> None:
-    first = csi.create(block())
-    use = csi.bring_up(first, block())
-    written = write_block(use.target, rng)
-    csi.take_down(use)
-    csi.delete(first)
-    second = csi.bring_up(csi.create(block()), block())
-    if read_block(second.target) == written:
-        raise ClauseViolation(
-            "a new volume shows what was written to a deleted one", expected="zeros", actual="the old data"
-        )

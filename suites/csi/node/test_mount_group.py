@@ -1,0 +1,86 @@
+"""volume_mount_group: whose files are made, odd groups, another group at the same path."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fixtures.subjects.csi.bench import Bench, InUse
+from fixtures.subjects.csi.requests import changed, mount
+from reports.model import ClauseViolation, NotApplicable
+
+MOUNT_GROUP, STAGE = "node.VOLUME_MOUNT_GROUP", "node.STAGE_UNSTAGE_VOLUME"
+GROUP, OTHER = 61234, 61235
+LARGE = 4_294_967_290  # below the number that means "no group"
+REFUSED = ("INVALID_ARGUMENT", "FAILED_PRECONDITION")
+
+
+def published(csi: Bench, capability: Any) -> InUse | None:
+    """The volume at its target path, or None where the driver refused the capability on the way there."""
+    volume, staging = csi.create(), ""
+    context = csi.attach(volume, mount())
+    if STAGE in csi.capabilities:
+        request = csi.staging(volume, capability, context)
+        answer = csi.client.answer(request)
+        if not answer.is_ok:
+            require_said_so(answer)
+            return None
+        staging = str(request.staging_target_path)
+    use = InUse(volume, capability, staging, csi.folder / "target", context)
+    answer = csi.client.answer(csi.publishing(use))
+    if not answer.is_ok:
+        require_said_so(answer)
+    return use if answer.is_ok else None
+
+
+def require_said_so(answer: Any) -> None:
+    """ClauseViolation unless the refusal says that the request cannot be served."""
+    if answer.code not in REFUSED:
+        raise ClauseViolation(
+            "an odd mount group fails the call", expected="INVALID_ARGUMENT, or the group", actual=str(answer)
+        )
+
+
+@pytest.mark.clause("csi.node-publish.new-files-belong-to-mount-group")
+def test_new_file_belongs_to_the_mount_group(csi: Bench) -> None:
+    csi.require(MOUNT_GROUP)
+    capability = mount(group=str(GROUP))
+    use = csi.bring_up(csi.create(capability), capability)
+    (use.target / "folder").mkdir()
+    for path in (use.target / "file", use.target / "folder" / "file"):
+        path.write_text("x")
+        if path.stat().st_gid != GROUP:
+            raise ClauseViolation("a new file is of another group", expected=GROUP, actual=path.stat().st_gid)
+
+
+@pytest.mark.clause("csi.node-publish.odd-mount-group-is-not-ignored")
+def test_large_mount_group_is_used_or_refused(csi: Bench) -> None:
+    csi.require(MOUNT_GROUP)
+    use = published(csi, mount(group=str(LARGE)))
+    if use is not None and use.target.stat().st_gid != LARGE:
+        raise ClauseViolation("a large mount group is ignored", expected=LARGE, actual=use.target.stat().st_gid)
+
+
+@pytest.mark.clause("csi.node-publish.odd-mount-group-is-not-ignored")
+@pytest.mark.parametrize("group", ["seatrial-no-such-group", "-5", "99999999999999"])
+def test_impossible_mount_group_is_not_ignored(csi: Bench, group: str) -> None:
+    csi.require(MOUNT_GROUP)
+    use = published(csi, mount(group=group))
+    if use is not None and use.target.stat().st_gid == 0:  # a driver may have its own way to understand a name
+        raise ClauseViolation("an impossible mount group is ignored", expected="a refusal", actual="OK, and group 0")
+
+
+@pytest.mark.clause("csi.node-publish.other-mount-group-is-not-ignored")
+def test_published_volume_with_another_mount_group_conflicts_or_follows(csi: Bench) -> None:
+    csi.require(MOUNT_GROUP)
+    capability = mount(group=str(GROUP))
+    use = csi.bring_up(csi.create(capability), capability)
+    if use.target.stat().st_gid != GROUP:
+        raise NotApplicable("the group itself has no effect here, which is judged elsewhere")
+    answer = csi.client.answer(changed(csi.publishing(use), volume_capability=mount(group=str(OTHER))))
+    found = use.target.stat().st_gid
+    if answer.is_ok and found != OTHER:
+        raise ClauseViolation("another mount group is confirmed and not used", expected=OTHER, actual=found)
+    if not answer.is_ok and found != GROUP:
+        raise ClauseViolation("a refused publish changed the group", expected=GROUP, actual=found)
