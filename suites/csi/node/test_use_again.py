@@ -51,7 +51,7 @@ def test_volume_has_the_file_system_asked_for(csi: Bench, fs_type: str) -> None:
         raise
     device = use.target.stat().st_dev
     number = f"{os.major(device)}:{os.minor(device)}"
-    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    lines = Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines()
     kinds = {line.partition(" - ")[2].split()[0] for line in lines if line.split()[2] == number}
     # a driver of shares or folders has no file system of its own to choose
     if kinds & set(DISK_FILE_SYSTEMS) and fs_type not in kinds:

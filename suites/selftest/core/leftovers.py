@@ -12,7 +12,11 @@ def things_of(label: str) -> list[str]:
     """Everything on this machine that still carries the label."""
     digits = label.removeprefix("seatrial-")
     found = [f"process {pid}" for pid in reaping.processes_of(label, leases.ENVIRONMENT_KEY)]
-    found += [f"mount {line}" for line in Path("/proc/self/mountinfo").read_text().splitlines() if label in line]
+    found += [
+        f"mount {line}"
+        for line in Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines()
+        if label in line
+    ]
     found += [
         f"loop {path}" for path in Path("/sys/block").glob("loop*/loop/backing_file") if label in path.read_text()
     ]
