@@ -14,7 +14,7 @@ from fixtures.plugin import Parts
 from fixtures.subjects.csi import FAILED
 from fixtures.subjects.csi.choice import reference_module
 from fixtures.subjects.csi.in_cluster import ClusterDriver, start_in
-from fixtures.subjects.csi.workshop import Workshop
+from fixtures.subjects.csi.workshop import Workshop, at_work
 
 
 @pytest.fixture(scope="session")
@@ -32,11 +32,5 @@ def shop(
     csi_in_cluster: ClusterDriver, namespace: str, evidence: EvidenceFolder, request: pytest.FixtureRequest
 ) -> Iterator[Workshop]:
     """The test's pods and volumes; afterwards they are gone, and so is everything of theirs on the nodes."""
-    workshop = Workshop(csi_in_cluster, namespace)
-    yield workshop
-    try:
-        workshop.close()
-    finally:
-        if request.node.stash.get(FAILED, False):
-            for name, text in csi_in_cluster.logs().items():
-                evidence.write(f"{name}.log", text)
+    with at_work(csi_in_cluster, namespace, evidence, lambda: request.node.stash.get(FAILED, False)) as workshop:
+        yield workshop

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from fixtures.clusters.provider import Cluster
+from fixtures.evidence import EvidenceFolder
 from fixtures.lease import Lease
 from fixtures.plugin import Parts
+from fixtures.subjects.csi import FAILED
 from fixtures.subjects.csi.choice import reference_module
 from fixtures.subjects.csi.in_cluster import LIMIT, start_in
-from fixtures.subjects.csi.workshop import Workshop
+from fixtures.subjects.csi.workshop import Workshop, at_work
 from fixtures.wait import wait_until
 from reports.model import ClauseViolation
 
@@ -23,15 +25,15 @@ CALLS = ("provisioner", "controller-publish", "node-stage", "node-publish")
 
 @pytest.fixture
 def guarded(
-    cluster: Cluster, api: Any, lease: Lease, parts: Parts, namespace: str, pytestconfig: pytest.Config
-) -> Iterator[Workshop]:
+    cluster: Cluster, api: Any, lease: Lease, parts: Parts, namespace: str, evidence: EvidenceFolder,
+    request: pytest.FixtureRequest,
+) -> Iterator[Workshop]:  # fmt: skip
     """Pods and volumes of a driver that wants a secret with every call."""
-    module = reference_module(pytestconfig.option, parts)
+    module = reference_module(request.config.option, parts)
     driver = start_in(cluster, api, lease, parts, module, "-guarded", ["--require-secret", f"{KEY}={VALUE}"])
-    shop = Workshop(driver, namespace)
-    yield shop
     try:
-        shop.close()
+        with at_work(driver, namespace, evidence, lambda: request.node.stash.get(FAILED, False)) as workshop:
+            yield workshop
     finally:
         driver.stop()
 
