@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from random import Random
 
-from fixtures.subjects.csi.content import device_bytes
+from fixtures.subjects.csi.content import device_bytes, usable
 from fixtures.subjects.csi.requests import MIB
 from reports.model import EnvironmentUnfit
 
@@ -21,6 +21,7 @@ def new_mark(rng: Random) -> bytes:
     return rng.randbytes(32)
 
 
+@usable("written to")
 def mark_device(device: Path, mark: bytes, how: str = "buffered") -> None:
     """Write the mark to every block of a device (sparse: to some of them); flushed when this returns.
 
@@ -44,6 +45,7 @@ def mark_device(device: Path, mark: bytes, how: str = "buffered") -> None:
         os.close(descriptor)
 
 
+@usable("read")
 def first_mark(device: Path, mark: bytes, start: int = 0) -> int | None:
     """The offset of the first mark on a device from start on, or None."""
     descriptor = os.open(device, os.O_RDONLY)

@@ -10,13 +10,22 @@ from random import Random
 import pytest
 
 from fixtures.subjects.csi.bench import Bench
-from fixtures.subjects.csi.content import BLOCK_BYTES, device_bytes, read_block, require_files, write_block, write_files
+from fixtures.subjects.csi.content import (
+    BLOCK_BYTES,
+    device_bytes,
+    read_block,
+    require_files,
+    usable,
+    write_block,
+    write_files,
+)
 from fixtures.subjects.csi.requests import block
 from reports.model import ClauseViolation
 
 SPARSE = 1 << 20
 
 
+@usable("written to")
 def make_properties(root: Path) -> None:
     """Files with what an archive would keep. A kind that this file system does not know is left out."""
     (root / "file").write_text("x")

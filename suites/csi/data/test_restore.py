@@ -9,7 +9,15 @@ import pytest
 
 from fixtures.subjects.csi.bench import Bench
 from fixtures.subjects.csi.client import Refused
-from fixtures.subjects.csi.content import device_bytes, read_block, require_files, user_files, write_block, write_files
+from fixtures.subjects.csi.content import (
+    device_bytes,
+    read_block,
+    require_files,
+    usable,
+    user_files,
+    write_block,
+    write_files,
+)
 from fixtures.subjects.csi.requests import block, from_snapshot, messages, span, without
 from reports.model import ClauseViolation, NotApplicable
 
@@ -39,7 +47,8 @@ def test_restores_share_writes_with_nobody(csi: Bench, rng: Random) -> None:
     source = from_snapshot(csi.snapshot(use.volume).snapshot_id)
     first = csi.bring_up(csi.create(source=source))
     write_files(first.target, rng, "first")
-    os.truncate(first.target / "file-1", 0)
+    with usable("written to"):
+        os.truncate(first.target / "file-1", 0)
     second = csi.bring_up(csi.create(source=source))
     for name, up in (("source volume", use), ("second restore", second)):
         mixed = [found for found in user_files(up.target) if "first" in found]

@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from fixtures.subjects.csi.bench import Bench, InUse
-from fixtures.subjects.csi.content import require_files, write_files
+from fixtures.subjects.csi.content import require_files, usable, write_files
 from fixtures.subjects.csi.requests import MIB, block, mount, span
 from reports.model import ClauseViolation, EnvironmentUnfit
 from suites.csi.volumes.growth import room
@@ -34,17 +34,20 @@ def stated(use: InUse) -> int:
     return int(use.volume.capacity_bytes) or room(use.target)
 
 
+@usable("written to")
 def fill(path: Path, limit: int, rng: Random) -> int:
     """Write to a file or device until it is full, or until limit bytes are written; how many were taken."""
-    piece, written = rng.randbytes(MIB), 0
+    data, written = rng.randbytes(MIB), 0
     descriptor = os.open(path, os.O_CREAT | os.O_WRONLY)
     try:
-        while written < limit:
-            written += os.write(descriptor, piece)
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
+        for piece in (data, data[:4096]):  # what is written is only counted exactly once it is on the disk
+            try:
+                while written < limit:
+                    written += os.write(descriptor, piece)
+            except OSError as error:
+                if error.errno not in FULL:
+                    raise
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
     return written
@@ -76,5 +79,6 @@ def test_full_volume_keeps_its_data_and_comes_up_again(csi: Bench, rng: Random) 
     csi.take_down(use)
     again = csi.bring_up(use.volume)
     require_files(again.target, content, "it was filled up, taken down and brought up")
-    (again.target / "filler").unlink()
+    with usable("written to"):
+        (again.target / "filler").unlink()
     require_files(again.target, write_files(again.target, rng, "later"), "it was full and was cleared")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fixtures.subjects.csi.bench import Bench, InUse
+from fixtures.subjects.csi.content import usable
 from fixtures.subjects.csi.requests import changed, mount
 from reports.model import ClauseViolation, NotApplicable
 
@@ -47,9 +48,11 @@ def test_new_file_belongs_to_the_mount_group(csi: Bench) -> None:
     csi.require(MOUNT_GROUP)
     capability = mount(group=str(GROUP))
     use = csi.bring_up(csi.create(capability), capability)
-    (use.target / "folder").mkdir()
+    with usable("written to"):
+        (use.target / "folder").mkdir()
+        (use.target / "folder" / "file").write_text("x")
+        (use.target / "file").write_text("x")
     for path in (use.target / "file", use.target / "folder" / "file"):
-        path.write_text("x")
         if path.stat().st_gid != GROUP:
             raise ClauseViolation("a new file is of another group", expected=GROUP, actual=path.stat().st_gid)
 

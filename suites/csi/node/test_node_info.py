@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fixtures.subjects.csi.bench import Bench
+from fixtures.subjects.csi.content import usable
 from fixtures.subjects.csi.requests import messages, mount
 from reports.model import ClauseViolation, NotApplicable
 
@@ -112,4 +113,5 @@ def test_node_capabilities_asked_for_twice_are_the_same(csi: Bench) -> None:
 def test_old_single_writer_mode_is_still_served(csi: Bench) -> None:
     csi.require("node.SINGLE_NODE_MULTI_WRITER")
     use = csi.bring_up(csi.create(mount("SINGLE_NODE_WRITER")), mount("SINGLE_NODE_WRITER"))
-    (use.target / "written").write_text("x")
+    with usable("written to"):
+        (use.target / "written").write_text("x")

@@ -25,6 +25,14 @@ def require_at_target(use: InUse) -> None:
         raise ClauseViolation("no device is at the target path", expected="a block device", actual=str(use.target))
 
 
+def require_kept(csi: Bench, rng: Random, use: InUse) -> None:
+    """ClauseViolation unless files written at the target path are in the volume when it comes up again."""
+    content = write_files(use.target, rng)
+    csi.take_down(use)
+    require_nothing_left(csi)
+    require_files(csi.bring_up(use.volume).target, content, "a call that had a file in its way at first")
+
+
 def require_nothing_left(csi: Bench) -> None:
     """ClauseViolation if something is still mounted below the test's folder."""
     left = mounts_below(csi.folder)
@@ -57,9 +65,7 @@ def test_publish_onto_a_file_works_once_it_is_gone(csi: Bench, rng: Random) -> N
         use.target.unlink(missing_ok=True)
         csi.client.call(csi.publishing(use))
     require_mounted(use.target)
-    require_files(use.target, write_files(use.target, rng), "a publish that had a file in its way")
-    csi.take_down(use)
-    require_nothing_left(csi)
+    require_kept(csi, rng, use)
 
 
 @pytest.mark.clause("csi.node-stage.works-after-an-obstacle")
@@ -78,6 +84,4 @@ def test_stage_onto_a_file_works_once_it_is_gone(csi: Bench, rng: Random) -> Non
     use = InUse(volume, mount(), str(staging), csi.folder / "target", context)
     csi.client.call(csi.publishing(use))
     require_mounted(use.target)
-    require_files(use.target, write_files(use.target, rng), "a stage that had a file in its way")
-    csi.take_down(use)
-    require_nothing_left(csi)
+    require_kept(csi, rng, use)

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from fixtures.subjects.csi.bench import Bench, InUse, require_mounted
-from fixtures.subjects.csi.content import listing, require_files, user_files, write_files
+from fixtures.subjects.csi.content import listing, require_files, usable, user_files, write_files
 from fixtures.subjects.csi.leaks import mounts_below
 from fixtures.subjects.csi.requests import changed, messages, mount
 from reports.model import ClauseViolation
@@ -23,7 +23,8 @@ def test_published_volume_shows_no_other_volume(csi: Bench, rng: Random) -> None
     other = csi.bring_up(csi.create())
     write_files(other.target, rng, "other")
     use = csi.bring_up(csi.create())
-    (use.target / "mine").write_text("mine")
+    with usable("written to"):
+        (use.target / "mine").write_text("mine")
     found = user_files(use.target)
     if found != ["mine"]:
         raise ClauseViolation("the target path shows more than the volume", expected=["mine"], actual=found[:8])

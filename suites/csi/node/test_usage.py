@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.subjects.csi.bench import Bench
-from fixtures.subjects.csi.content import device_bytes
+from fixtures.subjects.csi.content import device_bytes, usable
 from fixtures.subjects.csi.requests import MIB, block, messages
 from reports.model import ClauseViolation, NotApplicable
 from suites.csi.node.measuring import STATS, measuring, usage_of
@@ -96,7 +96,7 @@ def test_statistics_follow_writes(csi: Bench) -> None:
     csi.require(STATS)
     use = csi.bring_up(csi.create())
     before = usage_of(csi, use, "BYTES")
-    with (use.target / "filler").open("wb") as stream:
+    with usable("written to"), (use.target / "filler").open("wb") as stream:
         stream.write(b"x" * WRITTEN)
         stream.flush()
         os.fsync(stream.fileno())

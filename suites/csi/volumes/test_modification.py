@@ -116,3 +116,5 @@ def test_modified_volume_in_use_keeps_its_data(csi: Bench, rng: Random) -> None:
     content = write_files(use.target, rng)
     csi.client.call(modifying(use.volume, parameters))
     require_files(use.target, content, "a modification")
+    csi.take_down(use)
+    require_files(csi.bring_up(use.volume).target, content, "a modification, and being taken down and brought up")
