@@ -12,7 +12,7 @@ import pytest
 from fixtures.subjects.csi.bench import Bench, InUse
 from fixtures.subjects.csi.content import require_files, usable, write_files
 from fixtures.subjects.csi.requests import MIB, block, mount, span
-from reports.model import ClauseViolation, EnvironmentUnfit
+from reports.model import ClauseViolation, EnvironmentUnfit, NotApplicable
 from suites.csi.volumes.growth import room
 
 SLACK = 64 * MIB  # what a driver may give more than it says
@@ -21,9 +21,11 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def volume_to_fill(csi: Bench, kind: str) -> InUse:
-    """A published volume. EnvironmentUnfit: it is so large that filling it takes too long."""
+    """A published volume. NotApplicable: no size of it is stated. EnvironmentUnfit: filling it takes too long."""
     capability = block() if kind == "block" else mount()
     use = csi.bring_up(csi.create(capability, capacity=span(csi.options.capacity)), capability)
+    if not use.volume.capacity_bytes and room(use.target) > LARGEST:
+        raise NotApplicable("the driver does not say how large its volumes are, and no limit is to be seen")
     if stated(use) > LARGEST:
         raise EnvironmentUnfit(f"the volume has {stated(use)} bytes, too many to be filled (capacity)")
     return use

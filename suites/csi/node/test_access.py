@@ -1,19 +1,15 @@
-"""What may be done at the target path: read-only, flags, groups, block, number of writers."""
+"""What may be done at the target path: writes, flags, groups, block, number of writers."""
 
 from __future__ import annotations
 
-import errno
 import os
-from pathlib import Path
 from random import Random
 
 import pytest
 
 from fixtures.subjects.csi.bench import Bench, InUse
 from fixtures.subjects.csi.content import (
-    BLOCK_BYTES,
     device_bytes,
-    put_block,
     read_block,
     require_files,
     write_block,
@@ -23,36 +19,6 @@ from fixtures.subjects.csi.requests import block, mount
 from reports.model import ClauseViolation
 
 GROUP = 54321
-
-
-def require_refused_write(path: Path, kind: str) -> None:
-    """ClauseViolation if a write to path succeeds or fails with anything but a read-only error."""
-    try:
-        if kind == "block":
-            put_block(path, bytes(BLOCK_BYTES))
-        else:
-            (path / "written").write_text("x")
-    except OSError as error:
-        if error.errno in (errno.EROFS, errno.EPERM, errno.EACCES):
-            return
-        raise
-    raise ClauseViolation("a read-only volume was written to", expected="EROFS", actual="the write succeeded")
-
-
-@pytest.mark.clause("csi.node-publish.readonly-cannot-be-written")
-def test_readonly_volume_refuses_writes(csi: Bench) -> None:
-    require_refused_write(csi.bring_up(csi.create(), readonly=True).target, "mount")
-
-
-@pytest.mark.clause("csi.node-publish.readonly-cannot-be-written")
-def test_reader_only_volume_refuses_writes(csi: Bench) -> None:
-    capability = mount("SINGLE_NODE_READER_ONLY")
-    require_refused_write(csi.bring_up(csi.create(capability), capability, readonly=True).target, "mount")
-
-
-@pytest.mark.clause("csi.node-publish.readonly-block-cannot-be-written")
-def test_readonly_block_volume_refuses_writes(csi: Bench) -> None:
-    require_refused_write(csi.bring_up(csi.create(block()), block(), readonly=True).target, "block")
 
 
 @pytest.mark.clause("csi.node-publish.writable-can-be-written")
