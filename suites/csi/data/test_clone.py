@@ -7,7 +7,15 @@ from random import Random
 import pytest
 
 from fixtures.subjects.csi.bench import Bench
-from fixtures.subjects.csi.content import read_block, require_files, user_files, write_block, write_files
+from fixtures.subjects.csi.content import (
+    BLOCK_BYTES,
+    device_bytes,
+    read_block,
+    require_files,
+    user_files,
+    write_block,
+    write_files,
+)
 from fixtures.subjects.csi.requests import block, from_volume
 from reports.model import ClauseViolation
 
@@ -29,6 +37,17 @@ def test_block_clone_holds_the_data(csi: Bench, rng: Random, moment: str) -> Non
     again = use if moment == "published" else csi.bring_up(use.volume, block())
     if read_block(again.target, offset=1 << 20) != written:
         raise ClauseViolation("a write to a clone changed its source", expected=written, actual="other bytes")
+
+
+@pytest.mark.clause("csi.clone.block-holds-the-data")
+def test_block_clone_holds_the_first_and_last_bytes(csi: Bench, rng: Random) -> None:
+    csi.require(CLONE)
+    use = csi.bring_up(csi.create(block()), block())
+    offsets = (0, device_bytes(use.target) - BLOCK_BYTES)
+    written = [write_block(use.target, rng, offset) for offset in offsets]
+    clone = csi.bring_up(csi.create(block(), source=from_volume(use.volume.volume_id)), block())
+    if [read_block(clone.target, offset) for offset in offsets] != written:
+        raise ClauseViolation("a clone lacks its first or last bytes", expected=written, actual="other bytes")
 
 
 @pytest.mark.clause("csi.clone.of-a-clone-holds-the-data")

@@ -19,7 +19,7 @@ from fixtures.subjects.csi.content import (
     write_block,
     write_files,
 )
-from fixtures.subjects.csi.requests import block
+from fixtures.subjects.csi.requests import block, from_snapshot
 from reports.model import ClauseViolation
 
 SPARSE = 1 << 20
@@ -39,6 +39,8 @@ def make_properties(root: Path) -> None:
         lambda: (root / "empty folder").mkdir(mode=0o1700),
         lambda: (root / "sparse").write_bytes(b""),
         lambda: os.truncate(root / "sparse", SPARSE),
+        lambda: os.chown(root, 1234, 4321),
+        lambda: root.chmod(0o2770),
     ):
         with contextlib.suppress(OSError):
             make()
@@ -48,11 +50,13 @@ def make_properties(root: Path) -> None:
 def properties(root: Path) -> dict[str, object]:
     """What is to be seen of them."""
     found: dict[str, object] = {}
-    for name in ("file", "symlink", "hardlink", "fifo", "empty folder", "sparse"):
+    for name in ("file", "symlink", "hardlink", "fifo", "empty folder", "sparse", "."):
         with contextlib.suppress(FileNotFoundError):
             status = (root / name).lstat()
-            size = 0 if name in ("empty folder", "fifo") else status.st_size
-            found[name] = (status.st_mode, status.st_uid, status.st_gid, status.st_nlink, size, int(status.st_mtime))
+            size = 0 if name in ("empty folder", "fifo", ".") else status.st_size
+            found[name] = (status.st_mode, status.st_uid, status.st_gid, status.st_nlink, size)
+    with contextlib.suppress(OSError):
+        found["time"] = int((root / "file").stat().st_mtime)
     with contextlib.suppress(OSError):
         found["link"] = str((root / "symlink").readlink())
     with contextlib.suppress(OSError):
@@ -93,6 +97,17 @@ def test_data_survives_a_stage_without_detach(csi: Bench, rng: Random) -> None:
     csi.client.call(csi.staging(use.volume, use.capability, use.context, use.staging))
     csi.client.call(csi.publishing(use))
     require_files(use.target, content, "an unstage and a stage", "Is it formatted again at each stage?")
+
+
+@pytest.mark.clause("csi.data.survives-restage")
+def test_restored_volume_keeps_what_was_written_since(csi: Bench, rng: Random) -> None:
+    csi.require("node.STAGE_UNSTAGE_VOLUME")
+    first = csi.bring_up(csi.create())
+    write_files(first.target, rng)
+    use = csi.bring_up(csi.create(source=from_snapshot(csi.snapshot(first.volume).snapshot_id)))
+    content = write_files(use.target, rng, "since")
+    csi.take_down(use)
+    require_files(csi.bring_up(use.volume).target, content, "a restored volume was taken down and brought up")
 
 
 @pytest.mark.clause("csi.data.volumes-stay-apart")

@@ -18,7 +18,7 @@ from fixtures.subjects.csi.content import (
     write_files,
 )
 from fixtures.subjects.csi.requests import block, from_snapshot, messages, span, without
-from reports.model import ClauseViolation
+from reports.model import ClauseViolation, NotApplicable
 from suites.csi.data.copying import sized_copy
 
 SNAPSHOT = "controller.CREATE_DELETE_SNAPSHOT"
@@ -147,6 +147,20 @@ def test_restored_volume_lives_without_snapshot_and_source(csi: Bench, rng: Rand
                 "deleting what was restored", expected="OK or FAILED_PRECONDITION", actual=str(answer)
             )
     require_files(csi.bring_up(restored).target, content, "its snapshot and their source were deleted")
+
+
+@pytest.mark.clause("csi.restore.retry-needs-no-source")
+def test_restore_asked_for_again_without_its_snapshot_is_the_same(csi: Bench) -> None:
+    csi.require(SNAPSHOT)
+    snapshot = csi.snapshot(csi.create())
+    request = csi.creation(source=from_snapshot(snapshot.snapshot_id))
+    first = csi.client.call(request).volume
+    answer = csi.client.answer(csi.unsnapshotting(snapshot.snapshot_id))
+    if answer.code == "FAILED_PRECONDITION":
+        raise NotApplicable("the driver keeps snapshots that volumes were made from")
+    csi.client.call(csi.unsnapshotting(snapshot.snapshot_id))
+    again = csi.client.call(request).volume
+    assert again.volume_id == first.volume_id, "a restore that was asked for again is another volume"
 
 
 @pytest.mark.clause("csi.snapshot.outlives-its-volume")

@@ -17,13 +17,17 @@ from fixtures.subjects.csi.content import (
 )
 from fixtures.subjects.csi.requests import block, mount
 from reports.model import ClauseViolation
+from suites.csi.node.test_node_conflicts import volume_for
 
-GROUP = 54321
+GROUP = 123_456  # more than 16 bits hold
 
 
 @pytest.mark.clause("csi.node-publish.writable-can-be-written")
-def test_writable_volume_takes_writes(csi: Bench, rng: Random) -> None:
-    use = csi.bring_up(csi.create())
+@pytest.mark.parametrize("mode", ["SINGLE_NODE_WRITER", "SINGLE_NODE_SINGLE_WRITER", "SINGLE_NODE_MULTI_WRITER"])
+def test_writable_volume_takes_writes(csi: Bench, rng: Random, mode: str) -> None:
+    if mode != "SINGLE_NODE_WRITER":
+        csi.require("node.SINGLE_NODE_MULTI_WRITER")
+    use = csi.bring_up(volume_for(csi, mount(mode)), mount(mode))
     require_files(use.target, write_files(use.target, rng), "a write")
 
 
@@ -35,6 +39,15 @@ def test_mount_flag_takes_effect(csi: Bench, flag: str) -> None:
     bits = {"noatime": os.ST_NOATIME, "noexec": os.ST_NOEXEC}[flag]
     if not os.statvfs(use.target).f_flag & bits:
         raise ClauseViolation("a mount flag has no effect", expected=flag, actual=hex(os.statvfs(use.target).f_flag))
+
+
+@pytest.mark.clause("csi.node-publish.mount-flags-are-applied")
+def test_two_mount_flags_take_effect(csi: Bench) -> None:
+    capability = mount(flags=["noatime", "noexec"])
+    use = csi.bring_up(csi.create(capability), capability)
+    both, found = os.ST_NOATIME | os.ST_NOEXEC, os.statvfs(use.target).f_flag
+    if found & both != both:
+        raise ClauseViolation("one of two mount flags has no effect", expected=hex(both), actual=hex(found))
 
 
 @pytest.mark.clause("csi.node-publish.mount-group-owns-the-volume")

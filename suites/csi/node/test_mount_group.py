@@ -57,6 +57,20 @@ def test_new_file_belongs_to_the_mount_group(csi: Bench) -> None:
             raise ClauseViolation("a new file is of another group", expected=GROUP, actual=path.stat().st_gid)
 
 
+@pytest.mark.clause("csi.node-publish.mount-group-owns-the-volume")
+def test_mount_group_stays_within_the_volume(csi: Bench) -> None:
+    csi.require(MOUNT_GROUP)
+    capability, outside = mount(group=str(GROUP)), csi.folder / "outside"
+    outside.write_text("not in the volume")
+    use = csi.bring_up(csi.create(capability), capability)
+    with usable("written to"):
+        (use.target / "link").symlink_to(outside)
+    csi.take_down(use)
+    csi.bring_up(use.volume, capability)
+    if outside.stat().st_gid == GROUP:
+        raise ClauseViolation("a file outside the volume got its group", expected="its own group", actual=GROUP)
+
+
 @pytest.mark.clause("csi.node-publish.odd-mount-group-is-not-ignored")
 def test_large_mount_group_is_used_or_refused(csi: Bench) -> None:
     csi.require(MOUNT_GROUP)

@@ -65,6 +65,7 @@ def test_conflicting_publish_leaves_the_volume_as_it_was(csi: Bench, rng: Random
         raise ClauseViolation("a refused publish changed mounts", expected=before, actual=mounts_below(csi.folder))
     require_files(use.target, content, "a publish that was refused")
     write_files(use.target, rng, "later")
+    csi.take_down(use)
 
 
 @pytest.mark.clause("csi.node-publish.writer-has-one-target")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fixtures.subjects.csi.bench import Bench, InUse
-from fixtures.subjects.csi.requests import messages, without
+from fixtures.subjects.csi.requests import block, messages, mount, without
 from reports.model import ClauseViolation, NotApplicable
 from suites.csi.volumes.health import require_health, require_well_formed
 
@@ -42,11 +42,13 @@ def test_node_health_without_paths_is_served(csi: Bench, field: str) -> None:
 
 
 @pytest.mark.clause("csi.node-health.published-volume-is-usable")
-def test_node_health_of_a_published_volume_has_no_loss(csi: Bench) -> None:
+@pytest.mark.parametrize("kind", ["mount", "block"])
+def test_node_health_of_a_published_volume_has_no_loss(csi: Bench, kind: str) -> None:
     require_health(csi, VOLUME)
+    capability = mount() if kind == "mount" else block()
     kinds = messages().VolumeHealthErrorType
     bad = {kinds.Value("INACCESSIBLE"), kinds.Value("DATA_LOSS")}
-    told = csi.client.call(asking(csi.bring_up(csi.create()))).volume_health.health_statuses
+    told = csi.client.call(asking(csi.bring_up(csi.create(capability), capability))).volume_health.health_statuses
     found = [str(entry) for entry in told if entry.status in bad]
     if found:
         raise ClauseViolation("a volume in use is told to be lost", expected="no such entry", actual=found)

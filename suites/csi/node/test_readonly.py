@@ -15,6 +15,7 @@ from fixtures.subjects.csi.content import BLOCK_BYTES, put_block, require_files,
 from fixtures.subjects.csi.requests import block, mount
 from reports.model import ClauseViolation
 from suites.csi.node.test_node_conflicts import volume_for
+from suites.csi.volumes.growth import NODE_EXPAND, node_expanding
 
 WAYS: dict[str, Callable[[Path], object]] = {
     "make a file": lambda root: (root / "new").write_text("x"),
@@ -51,6 +52,20 @@ def require_refused_write(path: Path, kind: str) -> None:
 def test_reader_only_volume_refuses_writes(csi: Bench) -> None:
     capability = mount("SINGLE_NODE_READER_ONLY")
     require_refused_write(csi.bring_up(volume_for(csi, capability), capability, readonly=True).target, "mount")
+
+
+@pytest.mark.clause("csi.node-publish.readonly-cannot-be-written")
+def test_readonly_volume_with_a_mount_flag_refuses_writes(csi: Bench) -> None:
+    capability = mount(flags=["noatime"])
+    require_refused_write(csi.bring_up(volume_for(csi, capability), capability, readonly=True).target, "mount")
+
+
+@pytest.mark.clause("csi.node-publish.readonly-cannot-be-written")
+def test_readonly_volume_refuses_writes_after_a_node_expansion(csi: Bench) -> None:
+    csi.require(NODE_EXPAND)
+    use = csi.bring_up(csi.create(), readonly=True)
+    csi.client.answer(node_expanding(use, use.volume.capacity_bytes or csi.options.capacity))  # there is nothing to do
+    require_refused_write(use.target, "mount")
 
 
 @pytest.mark.clause("csi.node-publish.readonly-block-cannot-be-written")

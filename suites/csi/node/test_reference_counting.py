@@ -94,6 +94,9 @@ def test_volume_brought_up_thrice_leaves_one_use(csi: Bench, kind: str) -> None:
         use = csi.bring_up(use.volume, capability)
     if len(mounts_below(csi.folder)) != first:
         raise ClauseViolation("each use leaves a mount", expected=first, actual=mounts_below(csi.folder))
+    csi.take_down(use)
+    if mounts_below(csi.folder):
+        raise ClauseViolation("the last use leaves a mount", expected="none", actual=mounts_below(csi.folder))
 
 
 @pytest.mark.clause("csi.node-unpublish.block-target-is-removed")

@@ -6,6 +6,7 @@ import pytest
 
 from fixtures.subjects.csi.bench import Bench
 from fixtures.subjects.csi.requests import messages
+from reports.model import ClauseViolation
 from suites.csi.node.measuring import STATS, measuring
 
 
@@ -31,6 +32,17 @@ def test_statistics_after_unpublish_are_not_found(csi: Bench) -> None:
     use = csi.bring_up(csi.create())
     csi.client.call(csi.unpublishing(use))
     csi.client.require_refusal(measuring(use, use.target), "NOT_FOUND", because="the volume is not there any more")
+
+
+@pytest.mark.clause("csi.node-stats.leaves-the-volume-alone")
+def test_statistics_leave_the_volume_as_it_is(csi: Bench) -> None:
+    csi.require(STATS)
+    use = csi.bring_up(csi.create())
+    before = sorted(path.name for path in use.target.iterdir())
+    csi.client.call(measuring(use, use.target))
+    after = sorted(path.name for path in use.target.iterdir())
+    if after != before:
+        raise ClauseViolation("statistics changed what is in the volume", expected=before, actual=after)
 
 
 @pytest.mark.clause("csi.node-stats.staging-path-is-optional")
