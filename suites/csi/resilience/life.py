@@ -13,7 +13,7 @@ from fixtures.subjects.csi.bench import Bench, InUse
 from fixtures.subjects.csi.content import Content, read_block, require_files, user_files, write_block, write_files
 from fixtures.subjects.csi.leaks import is_mounted
 from fixtures.subjects.csi.requests import block, messages, mount
-from reports.model import ClauseViolation
+from reports.model import ClauseViolation, NotApplicable
 
 STRIDE = 1 << 20  # bytes between the places where a block volume is written
 
@@ -119,7 +119,24 @@ class Life:
 
 
 def kinds_of_volumes(csi: Bench) -> list[Any]:
-    """Capabilities to make volumes with: for one writer, for several where the driver has that, raw where served."""
+    """Capabilities to make volumes with: for one writer, for several where the driver has that, raw where served.
+
+    NotApplicable: the driver makes volumes of neither kind.
+    """
     shared = "SINGLE_NODE_MULTI_WRITER" if "node.SINGLE_NODE_MULTI_WRITER" in csi.capabilities else "SINGLE_NODE_WRITER"
     kinds = {"mount": [mount(), mount(shared)], "block": [block()]}
-    return [kind for name in csi.options.access_types for kind in kinds[name]]
+    listed = [kind for name in csi.options.access_types for kind in kinds[name]]
+    served = [kind for kind in listed if _is_served(csi, kind)]
+    if not served:
+        raise NotApplicable("the driver makes none of the volumes that the sequence is made of")
+    return served
+
+
+def _is_served(csi: Bench, capability: Any) -> bool:
+    """Whether the driver makes such volumes: one that serves devices only, or one mode only, says so here."""
+    request = csi.creation(capability)
+    answer = csi.client.answer(request)
+    if answer.code in ("INVALID_ARGUMENT", "FAILED_PRECONDITION"):
+        return False
+    csi.delete(answer.response.volume if answer.is_ok else csi.client.call(request).volume)
+    return True

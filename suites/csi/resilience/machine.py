@@ -7,7 +7,7 @@ written. Hypothesis shrinks a failing run; the shortest one is kept with its cal
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -21,7 +21,7 @@ from fixtures.subjects.csi.leaks import force_unmount
 from fixtures.subjects.csi.ledger import Ledger
 from fixtures.subjects.csi.requests import from_snapshot, from_volume, messages, span
 from reports.model import ClauseViolation
-from suites.csi.resilience.life import Life, kinds_of_volumes
+from suites.csi.resilience.life import Life
 
 SHRINKING = 10.0  # seconds that the search for a shorter sequence may take
 MIB = 1 << 20
@@ -46,11 +46,13 @@ class Found:
 
 
 class Machine(RuleBasedStateMachine):
-    """Two volumes and their copies, two snapshots, one node. A subclass made for one test sets csi, rng and kills."""
+    """Two volumes and their copies, two snapshots, one node. A subclass made for one test sets csi, rng, kinds
+    of volumes and kills."""
 
     csi: Bench
     rng: Any
     kills: bool = False
+    kinds: Sequence[Any] = ()
     found: Found | None = None
 
     def __init__(self) -> None:
@@ -69,7 +71,7 @@ class Machine(RuleBasedStateMachine):
         if self.csi.client.lost and self.csi.driver.owned:
             self.csi.restart()
         self.csi.client.observers.append(self.watch)
-        kinds = kinds_of_volumes(self.csi)
+        kinds = self.kinds
         self.lives = [Life(self.csi.creation(kinds[number % len(kinds)])) for number in (first, second)]
 
     @property

@@ -13,6 +13,7 @@ from fixtures.evidence import EvidenceFolder
 from fixtures.subjects.csi.bench import Bench
 from fixtures.subjects.csi.transcript import replay_script, write_transcript
 from reports.model import ClauseViolation, NotApplicable
+from suites.csi.resilience.life import kinds_of_volumes
 from suites.csi.resilience.machine import Found, Machine
 
 SCRIPT = "csi-sequence.jsonl"
@@ -25,7 +26,7 @@ def follow(csi: Bench, rng: Random, evidence: EvidenceFolder, examples: int, ste
     class Ours(Machine):
         pass
 
-    Ours.csi, Ours.rng, Ours.kills = csi, rng, kills
+    Ours.csi, Ours.rng, Ours.kinds, Ours.kills = csi, rng, kinds_of_volumes(csi), kills
     chosen = settings(
         max_examples=examples, stateful_step_count=steps, deadline=None, database=None, print_blob=False,
         phases=[Phase.generate, Phase.shrink], suppress_health_check=list(HealthCheck), report_multiple_bugs=False,

@@ -61,5 +61,6 @@ def damage(csi: Bench, volume: Any) -> None:
     """Take the data of a volume away behind the driver's back. NotApplicable: the driver is not our reference."""
     if csi.driver.state is None or not getattr(csi.driver, "is_ours", False):
         raise NotApplicable("only a volume of our own reference driver may be damaged")
-    data = csi.driver.state / "volumes" / volume.volume_id / "data.img"
-    data.rename(data.with_suffix(".lost"))
+    folder = csi.driver.state / "volumes" / volume.volume_id
+    data = next(path for path in (folder / "data.img", folder / "data") if path.exists())
+    data.rename(folder / "lost")
