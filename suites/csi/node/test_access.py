@@ -73,7 +73,7 @@ def second_target(csi: Bench, mode: str) -> tuple[InUse, InUse]:
     """A published volume of that access mode, and the same volume about to be published at a second path."""
     csi.require("node.SINGLE_NODE_MULTI_WRITER")
     capability = mount(mode)
-    first = csi.bring_up(csi.create(capability), capability)
+    first = csi.bring_up(volume_for(csi, capability), capability)
     return first, InUse(first.volume, capability, first.staging, csi.folder / "second", first.context)
 
 

@@ -23,6 +23,16 @@ def waiting_for_node(csi: Bench) -> tuple[InUse, int]:
     return use, size
 
 
+@pytest.mark.clause("csi.node-expand.capacity-is-true")
+def test_node_expansion_to_less_states_what_the_volume_has(csi: Bench) -> None:
+    use, size = waiting_for_node(csi)
+    csi.client.call(node_expanding(use, size))
+    answer = csi.client.answer(node_expanding(use, csi.options.capacity))
+    stated = answer.response.capacity_bytes if answer.is_ok else 0
+    if stated and stated < size:
+        raise ClauseViolation("NodeExpandVolume states less than there is", expected=f"0 or {size}", actual=stated)
+
+
 @pytest.mark.clause("csi.node-expand.serves-the-target-path")
 def test_node_expansion_at_the_target_path_is_served(csi: Bench) -> None:
     use, size = waiting_for_node(csi)

@@ -36,6 +36,15 @@ def test_node_info_asked_for_twice_is_the_same(csi: Bench) -> None:
 
 
 @pytest.mark.clause("csi.node-info.is-stable")
+def test_node_info_with_a_volume_in_use_is_the_same(csi: Bench) -> None:
+    first = info(csi)
+    csi.bring_up(csi.create())
+    second = info(csi)
+    if (first.node_id, first.max_volumes_per_node) != (second.node_id, second.max_volumes_per_node):
+        raise ClauseViolation("a node in use is another one", expected=str(first), actual=str(second))
+
+
+@pytest.mark.clause("csi.node-info.is-stable")
 def test_node_info_of_a_restarted_driver_is_the_same(csi: Bench) -> None:
     if not csi.driver.owned:
         raise NotApplicable("the driver is not ours to restart")

@@ -11,6 +11,7 @@ from fixtures.subjects.csi.content import listing, require_files, usable, user_f
 from fixtures.subjects.csi.leaks import mounts_below
 from fixtures.subjects.csi.requests import changed, messages, mount
 from reports.model import ClauseViolation
+from suites.csi.node.test_node_conflicts import volume_for
 
 
 @pytest.mark.clause("csi.node-publish.volume-is-at-target")
@@ -103,7 +104,7 @@ def test_unpublished_volume_keeps_its_data(csi: Bench, rng: Random, publishes: i
 def test_unpublish_of_one_target_leaves_the_other(csi: Bench, rng: Random) -> None:
     csi.require("node.SINGLE_NODE_MULTI_WRITER")
     capability = mount("SINGLE_NODE_MULTI_WRITER")
-    first = csi.bring_up(csi.create(capability), capability)
+    first = csi.bring_up(volume_for(csi, capability), capability)
     content = write_files(first.target, rng)
     second = InUse(first.volume, capability, first.staging, csi.folder / "second", first.context)
     csi.client.call(csi.publishing(second))
