@@ -16,8 +16,8 @@ from fixtures.subjects.csi.content import (
     write_block,
     write_files,
 )
-from fixtures.subjects.csi.requests import block, from_volume
-from reports.model import ClauseViolation
+from fixtures.subjects.csi.requests import block, from_volume, mount, span
+from reports.model import ClauseViolation, NotApplicable
 
 CLONE = "controller.CLONE_VOLUME"
 
@@ -76,3 +76,19 @@ def test_clone_lives_without_its_source(csi: Bench, rng: Random) -> None:
     if answer.code not in ("OK", "FAILED_PRECONDITION"):
         raise ClauseViolation("deleting a cloned volume", expected="OK or FAILED_PRECONDITION", actual=str(answer))
     require_files(csi.bring_up(clone).target, content, "its source was deleted")
+
+
+@pytest.mark.clause("csi.clone.holds-the-data")
+@pytest.mark.parametrize("fs_type", ["ext4", "xfs"])
+def test_clone_beside_its_source_in_use_holds_the_data(csi: Bench, rng: Random, fs_type: str) -> None:
+    csi.require(CLONE)
+    capability = mount(fs_type=fs_type)
+    request = csi.creation(capability)
+    answer = csi.client.answer(request)
+    if answer.code == "INVALID_ARGUMENT":
+        raise NotApplicable(f"the driver makes no {fs_type}: {answer.details}")
+    use = csi.bring_up(csi.client.call(request).volume, capability)
+    content = write_files(use.target, rng)
+    size = span(use.volume.capacity_bytes or csi.options.capacity)
+    clone = csi.create(capability, capacity=size, source=from_volume(use.volume.volume_id))
+    require_files(csi.bring_up(clone, capability).target, content, "a clone mounted beside its source")
