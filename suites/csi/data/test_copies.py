@@ -8,9 +8,18 @@ from random import Random
 import pytest
 
 from fixtures.subjects.csi.bench import Bench
-from fixtures.subjects.csi.content import read_block, require_files, user_files, write_block, write_files
+from fixtures.subjects.csi.content import (
+    BLOCK_BYTES,
+    device_bytes,
+    read_block,
+    require_files,
+    user_files,
+    write_block,
+    write_files,
+)
 from fixtures.subjects.csi.requests import block, from_snapshot, from_volume, mount, span
 from reports.model import ClauseViolation
+from suites.csi.volumes.growth import EXPAND, expanded_offline, node_expanding
 
 CLONE, SNAPSHOT = "controller.CLONE_VOLUME", "controller.CREATE_DELETE_SNAPSHOT"
 
@@ -68,6 +77,22 @@ def test_restore_into_less_room_is_refused(csi: Bench) -> None:
     source = from_snapshot(csi.snapshot(csi.create(capacity=span(size))).snapshot_id)
     request = csi.creation(source=source, capacity=span(csi.options.capacity // 2, csi.options.capacity))
     csi.client.require_refusal(request, "OUT_OF_RANGE", because="the snapshot needs more room")
+
+
+@pytest.mark.clause("csi.snapshot.is-a-point-in-time")
+def test_snapshot_of_an_expanded_block_volume_holds_its_new_end(csi: Bench, rng: Random) -> None:
+    csi.require(SNAPSHOT, EXPAND)
+    use = csi.bring_up(csi.create(block()), block())
+    size = 4 * device_bytes(use.target)
+    use, needs_node = expanded_offline(csi, use, size)
+    if needs_node:
+        csi.client.call(node_expanding(use, size))
+    last = device_bytes(use.target) - BLOCK_BYTES
+    written = write_block(use.target, rng, last)
+    source = from_snapshot(csi.snapshot(use.volume).snapshot_id)
+    restored = csi.bring_up(csi.create(block(), source=source, capacity=span(size)), block())
+    if read_block(restored.target, last) != written:
+        raise ClauseViolation("a snapshot lacks what an expansion added", expected=written, actual="other bytes")
 
 
 @pytest.mark.clause("csi.clone.holds-the-data")
