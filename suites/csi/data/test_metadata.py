@@ -13,6 +13,7 @@ from fixtures.subjects.csi.content import BLOCK_BYTES, device_bytes, write_block
 from fixtures.subjects.csi.metadata import METADATA, Range, Stream, allocated, delta, read_stream, require_covered
 from fixtures.subjects.csi.requests import block, from_snapshot
 from reports.model import ClauseViolation
+from suites.csi.volumes.growth import EXPAND, expanded_offline, node_expanding
 
 SNAPSHOT = "controller.CREATE_DELETE_SNAPSHOT"
 READ = 64 << 20  # bytes; what the tests write lies below
@@ -111,10 +112,24 @@ def test_delta_over_a_snapshot_between_covers_both_changes(csi: Bench, rng: Rand
     base = csi.snapshot(use.volume)
     first = written(use, rng, 1 << 20)
     csi.snapshot(use.volume)
-    second = written(use, rng, 4 << 20)
+    second = written(use, rng, 1 << 20, 4 << 20)  # one of them for the second time
     stream = read_stream(csi, delta(base, csi.snapshot(use.volume)))
     for one in first + second:
         require_covered(stream, one, "that changed since the base")
+
+
+@pytest.mark.clause("csi.metadata-delta.covers-what-changed")
+def test_delta_covers_what_an_expansion_added(csi: Bench, rng: Random) -> None:
+    csi.require(EXPAND)
+    use = disk(csi)
+    base, size = csi.snapshot(use.volume), 2 * device_bytes(use.target)
+    use, needs_node = expanded_offline(csi, use, size)
+    if needs_node:
+        csi.client.call(node_expanding(use, size))
+    beyond = written(use, rng, -BLOCK_BYTES)
+    stream = read_stream(csi, delta(base, csi.snapshot(use.volume)))
+    for one in beyond:
+        require_covered(stream, one, "that was written beyond the end of the base")
 
 
 @pytest.mark.clause("csi.metadata-delta.makes-an-incremental-backup")
