@@ -17,7 +17,8 @@ from fixtures.subjects.csi.content import (
     write_files,
 )
 from fixtures.subjects.csi.requests import block, from_volume, mount, span
-from reports.model import ClauseViolation, NotApplicable
+from reports.model import ClauseViolation
+from suites.csi.node.file_systems import in_use_with
 
 CLONE = "controller.CLONE_VOLUME"
 
@@ -83,11 +84,7 @@ def test_clone_lives_without_its_source(csi: Bench, rng: Random) -> None:
 def test_clone_beside_its_source_in_use_holds_the_data(csi: Bench, rng: Random, fs_type: str) -> None:
     csi.require(CLONE)
     capability = mount(fs_type=fs_type)
-    request = csi.creation(capability)
-    answer = csi.client.answer(request)
-    if answer.code == "INVALID_ARGUMENT":
-        raise NotApplicable(f"the driver makes no {fs_type}: {answer.details}")
-    use = csi.bring_up(csi.client.call(request).volume, capability)
+    use = in_use_with(csi, capability)
     content = write_files(use.target, rng)
     size = span(use.volume.capacity_bytes or csi.options.capacity)
     clone = csi.create(capability, capacity=size, source=from_volume(use.volume.volume_id))

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from fixtures.subjects.csi.bench import Bench
-from fixtures.subjects.csi.client import Refused
 from fixtures.subjects.csi.requests import mount
-from reports.model import ClauseViolation, NotApplicable
+from reports.model import ClauseViolation
+from suites.csi.node.file_systems import in_use_with
 
 DISK_FILE_SYSTEMS = ("ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "ntfs", "vfat")
 
@@ -38,17 +38,7 @@ def test_volume_without_flags_has_none(csi: Bench) -> None:
 @pytest.mark.parametrize("fs_type", ["ext4", "xfs"])
 def test_volume_has_the_file_system_asked_for(csi: Bench, fs_type: str) -> None:
     capability = mount(fs_type=fs_type)
-    request = csi.creation(capability)
-    answer = csi.client.answer(request)
-    if answer.code in ("INVALID_ARGUMENT", "FAILED_PRECONDITION"):
-        raise NotApplicable(f"the driver makes no {fs_type}: {answer.details}")
-    volume = answer.response.volume if answer.is_ok else csi.client.call(request).volume
-    try:
-        use = csi.bring_up(volume, capability)
-    except Refused as refused:
-        if refused.answer.code in ("INVALID_ARGUMENT", "FAILED_PRECONDITION"):
-            raise NotApplicable(f"the driver brings no {fs_type} up: {refused.answer.details}") from refused
-        raise
+    use = in_use_with(csi, capability)
     device = use.target.stat().st_dev
     number = f"{os.major(device)}:{os.minor(device)}"
     lines = Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines()

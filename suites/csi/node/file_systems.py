@@ -1,0 +1,26 @@
+"""A volume with a file system that is asked for by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fixtures.subjects.csi.bench import Bench, InUse
+from fixtures.subjects.csi.client import Refused
+from reports.model import NotApplicable
+
+REFUSED = ("INVALID_ARGUMENT", "FAILED_PRECONDITION")
+
+
+def in_use_with(csi: Bench, capability: Any) -> InUse:
+    """A published volume. NotApplicable: the driver has no such file system, which it may say as late as at a stage."""
+    request, name = csi.creation(capability), capability.mount.fs_type
+    answer = csi.client.answer(request)
+    if answer.code in REFUSED:
+        raise NotApplicable(f"the driver makes no {name}: {answer.details}")
+    volume = answer.response.volume if answer.is_ok else csi.client.call(request).volume
+    try:
+        return csi.bring_up(volume, capability)
+    except Refused as refused:
+        if refused.answer.code in REFUSED:
+            raise NotApplicable(f"the driver brings no {name} up: {refused.answer.details}") from refused
+        raise
