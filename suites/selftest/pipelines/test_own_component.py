@@ -11,10 +11,11 @@ import pytest
 from fixtures.plugin import Parts
 from fixtures.subjects import csi, gpu
 from reports.model import EnvironmentUnfit, Part
+from suites.csi.cluster import conftest as in_cluster
 
 SUBJECTS: dict[str, tuple[Any, dict[str, Any]]] = {
     "csi-driver": (csi.csi_driver, {"lease": None}),
-    "csi-driver in a cluster": (csi.node_driver, {"lease": None, "cluster": None, "api": None}),
+    "csi-driver in a cluster": (in_cluster.csi_in_cluster, {"lease": None, "cluster": None, "api": None}),
     "gpu-device-plugin": (gpu.gpu_subject, {"lease": SimpleNamespace(folder=lambda name: None)}),
     "gpu-device-plugin with CDI": (gpu.gpu_cdi_subject, {"lease": None, "request": None}),
     "gpu-device-plugin in a cluster": (gpu.node_gpus, {"lease": None, "cluster": None}),
