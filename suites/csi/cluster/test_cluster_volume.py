@@ -69,6 +69,13 @@ def test_gone_pod_leaves_no_mount_on_the_node(shop: Workshop) -> None:
     pod = shop.start("brief", "/data", shop.static_claim("brief"))
     assert shop.mounted(), "the running pod has no mount on its node: this test would prove nothing"
     shop.delete(pod)
+    wait_until("nothing of the gone pod is mounted", shop.mounted, UNMOUNT_LIMIT, accept=lambda left: not left)
+
+
+@pytest.mark.clause("csi.cluster.nothing-is-left")
+def test_gone_pod_with_a_device_leaves_nothing_on_its_node(shop: Workshop) -> None:
+    pod = shop.start_block("brief", "/dev/data", shop.static_claim("brief", "Block"))
+    shop.delete(pod)
     shop.wait_until_unmounted()
 
 

@@ -33,7 +33,7 @@ def test_component_that_cannot_be_started_is_could_not_run_and_not_our_reference
     arguments: dict[str, Any] = {**given, "parts": parts, "pytestconfig": config}
     wrapped = inspect.unwrap(fixture)
     wanted = {key: arguments[key] for key in inspect.signature(wrapped).parameters}
-    with pytest.raises(EnvironmentUnfit, match="our reference says nothing of it|has 0 programs"):
+    with pytest.raises(EnvironmentUnfit, match=r"our reference says nothing of it|has 0 programs"):
         next(wrapped(**wanted))
 
 
