@@ -17,6 +17,7 @@ from suites.csi.volumes.growth import EXPAND, expanded_offline, node_expanding
 
 SNAPSHOT = "controller.CREATE_DELETE_SNAPSHOT"
 READ = 64 << 20  # bytes; what the tests write lies below
+PAGE_BYTES, STRIDE, MANY = 4096, 3 * 4096, 1200  # blocks with gaps; a message commonly has 256 of them, or 1000
 
 
 def disk(csi: Bench) -> InUse:
@@ -32,6 +33,17 @@ def written(use: InUse, rng: Random, *offsets: int) -> list[Range]:
         position = offset if offset >= 0 else end + offset
         write_block(use.target, rng, position)
         found.append(Range(position, position + BLOCK_BYTES))
+    return found
+
+
+def scattered(use: InUse, rng: Random) -> list[Range]:
+    """Write so many blocks apart from each other that no driver tells them all in one message."""
+    found = [Range(offset, offset + PAGE_BYTES) for offset in range(0, MANY * STRIDE, STRIDE)]
+    descriptor = os.open(use.target, os.O_WRONLY)
+    for one in found:
+        os.pwrite(descriptor, rng.randbytes(PAGE_BYTES), one.offset)
+    os.fsync(descriptor)
+    os.close(descriptor)
     return found
 
 
@@ -64,6 +76,15 @@ def test_allocated_ranges_cover_what_was_written(csi: Bench, rng: Random) -> Non
         require_covered(stream, one, "that was written before the snapshot")
 
 
+@pytest.mark.clause("csi.metadata-allocated.covers-what-was-written")
+def test_allocated_ranges_of_many_blocks_are_all_told(csi: Bench, rng: Random) -> None:
+    use = disk(csi)
+    blocks = scattered(use, rng)
+    stream = read_stream(csi, allocated(csi.snapshot(use.volume)))
+    for one in blocks:
+        require_covered(stream, one, "of many small pieces that were written before the snapshot")
+
+
 @pytest.mark.clause("csi.metadata-allocated.makes-a-full-backup")
 def test_backup_of_the_allocated_ranges_is_the_snapshot(csi: Bench, rng: Random) -> None:
     use = disk(csi)
@@ -91,6 +112,16 @@ def test_delta_covers_what_changed(csi: Bench, rng: Random, change: str) -> None
         (changed,) = written(use, rng, offset)
     target = csi.snapshot(use.volume)
     require_covered(read_stream(csi, delta(base, target)), changed, f"({change}) that changed between the snapshots")
+
+
+@pytest.mark.clause("csi.metadata-delta.covers-what-changed")
+def test_delta_of_many_blocks_tells_them_all(csi: Bench, rng: Random) -> None:
+    use = disk(csi)
+    base = csi.snapshot(use.volume)
+    blocks = scattered(use, rng)
+    stream = read_stream(csi, delta(base, csi.snapshot(use.volume)))
+    for one in blocks:
+        require_covered(stream, one, "of many small pieces that changed between the snapshots")
 
 
 @pytest.mark.clause("csi.metadata-delta.compares-the-snapshots")

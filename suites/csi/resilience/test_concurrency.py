@@ -74,6 +74,21 @@ def test_same_snapshot_name_at_once_makes_one_snapshot(csi: Bench) -> None:
         raise ClauseViolation("one name has several snapshots", expected="one id", actual=sorted(made))
 
 
+@pytest.mark.clause("csi.concurrency.snapshots-at-once-do-not-mix")
+def test_snapshots_of_several_volumes_at_once_are_each_of_its_own(csi: Bench, rng: Random) -> None:
+    csi.require("controller.CREATE_DELETE_SNAPSHOT")
+    uses = [csi.bring_up(csi.create()) for _ in range(4)]
+    contents = [write_files(use.target, rng) for use in uses]
+    snapshots = side_by_side([partial(csi.snapshot, use.volume) for use in uses])
+    expected, actual = [use.volume.volume_id for use in uses], [made.source_volume_id for made in snapshots]
+    if actual != expected or len({made.snapshot_id for made in snapshots}) != len(uses):
+        raise ClauseViolation("snapshots at once are of other volumes", expected=expected, actual=actual)
+    sources = [from_snapshot(made.snapshot_id) for made in snapshots]
+    restored = side_by_side([partial(insist, csi, csi.creation(source=source)) for source in sources])
+    for answer, content in zip(restored, contents, strict=True):
+        require_files(csi.bring_up(answer.volume).target, content, "snapshots and restores of several volumes at once")
+
+
 @pytest.mark.clause("csi.concurrency.delete-and-create-do-not-mix")
 def test_creations_and_deletions_side_by_side_do_not_mix(csi: Bench) -> None:
     old = [csi.create() for _ in range(WORKERS // 2)]

@@ -1,12 +1,31 @@
-"""One snapshot described by several calls."""
+"""One snapshot described by several calls, at once and after its source volume went on."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from reports.model import ClauseViolation
+from fixtures.subjects.csi.bench import Bench
+from reports.model import ClauseViolation, NotApplicable
+from suites.csi.volumes.growth import EXPAND, expanding
 
 SECOND = 1_000_000_000  # nanoseconds
+MEANWHILE = ["nothing", "its volume was expanded", "its volume was deleted"]
+
+
+def let_the_source_go_on(csi: Bench, volume: Any, meanwhile: str) -> None:
+    """Do one of MEANWHILE to the volume of a snapshot. NotApplicable: the driver does not, with a snapshot there."""
+    if meanwhile == "its volume was expanded":
+        csi.require(EXPAND)
+        request: Any = expanding(volume, 2 * max(csi.options.capacity, volume.capacity_bytes))
+    elif meanwhile == "its volume was deleted":
+        request = csi.deletion(volume.volume_id)
+    else:
+        return
+    answer = csi.client.answer(request)
+    if answer.code == "FAILED_PRECONDITION":
+        raise NotApplicable(f"the driver does not, for a volume with snapshots: {answer.details}")
+    if not answer.is_ok:
+        csi.client.call(request)
 
 
 def require_same_snapshot(found: Any, made: Any, rpc: str) -> None:

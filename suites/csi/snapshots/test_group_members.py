@@ -16,7 +16,7 @@ from fixtures.subjects.csi.groups import (
     require_same_group,
     ungrouping,
 )
-from fixtures.subjects.csi.requests import from_snapshot, messages
+from fixtures.subjects.csi.requests import from_snapshot, messages, span
 from reports.model import ClauseViolation
 from suites.csi.snapshots.descriptions import require_same_snapshot
 
@@ -54,8 +54,11 @@ def test_members_of_a_group_snapshot_may_come_in_any_order(csi: Bench, rpc: str)
 
 
 @pytest.mark.clause("csi.get-group-snapshot.absent-group-is-not-found")
-def test_description_of_a_deleted_group_snapshot_is_not_found(csi: Bench) -> None:
+@pytest.mark.parametrize("before", ["described before", "never described"])
+def test_description_of_a_deleted_group_snapshot_is_not_found(csi: Bench, before: str) -> None:
     group = group_of_two(csi)
+    if before == "described before":
+        csi.client.call(describing(group))
     csi.client.call(ungrouping(group))
     csi.client.require_refusal(describing(group), "NOT_FOUND", because="the group snapshot is gone")
 
@@ -125,8 +128,11 @@ def test_name_of_a_deleted_group_snapshot_may_be_used_again(csi: Bench) -> None:
 
 
 @pytest.mark.clause("csi.group-snapshot.members-are-snapshots")
-def test_members_of_a_group_snapshot_are_listed_and_described(csi: Bench) -> None:
-    group = group_of_two(csi)
+@pytest.mark.parametrize("size", [1, 3])
+def test_members_of_a_group_snapshot_are_listed_and_described(csi: Bench, size: int) -> None:
+    csi.require(GROUPS)
+    volumes = [csi.create(capacity=span(factor * csi.options.capacity)) for factor in range(1, size + 1)]
+    group = make_group(csi, grouping(csi, *volumes))
     if LIST not in csi.capabilities and GET not in csi.capabilities:
         csi.require(LIST)
     for member in group.snapshots:

@@ -32,12 +32,15 @@ def test_group_snapshot_has_one_member_for_each_volume(csi: Bench, size: int) ->
 
 
 @pytest.mark.clause("csi.create-group-snapshot.members-name-the-group")
-def test_members_of_a_group_snapshot_name_it(csi: Bench) -> None:
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_members_of_a_group_snapshot_name_it(csi: Bench, size: int) -> None:
     csi.require(GROUPS)
-    group = make_group(csi, grouping(csi, csi.create(), csi.create()))
-    named = [member.group_snapshot_id for member in group.snapshots]
-    if set(named) != {group.group_snapshot_id}:
-        raise ClauseViolation("members name another group", expected=group.group_snapshot_id, actual=named)
+    request = grouping(csi, *(csi.create() for _ in range(size)))
+    made = make_group(csi, request)
+    for group in (made, csi.client.call(request).group_snapshot, csi.client.call(describing(made)).group_snapshot):
+        named = [member.group_snapshot_id for member in group.snapshots]
+        if set(named) != {made.group_snapshot_id}:
+            raise ClauseViolation("members name another group", expected=made.group_snapshot_id, actual=named)
 
 
 @pytest.mark.clause("csi.create-group-snapshot.time-is-stated")

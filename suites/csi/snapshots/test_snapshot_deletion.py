@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from fixtures.subjects.csi.bench import Bench
-from fixtures.subjects.csi.content import require_files, write_files
+from fixtures.subjects.csi.content import Content, require_files, write_files
 from fixtures.subjects.csi.requests import from_snapshot, messages
-from reports.model import ClauseViolation
+from reports.model import ClauseViolation, NotApplicable
 
 MAKE = "controller.CREATE_DELETE_SNAPSHOT"
 
@@ -53,11 +53,15 @@ def test_deletion_of_a_snapshot_that_never_was_is_fine(csi: Bench) -> None:
 
 
 @pytest.mark.clause("csi.delete-snapshot.snapshot-is-gone")
-def test_deleted_snapshot_is_not_listed(csi: Bench) -> None:
+@pytest.mark.parametrize("before", ["listed before", "never listed"])
+def test_deleted_snapshot_is_not_listed(csi: Bench, before: str) -> None:
     csi.require("controller.LIST_SNAPSHOTS")
     snapshot = csi.snapshot(csi.create())
+    request = messages().ListSnapshotsRequest(snapshot_id=snapshot.snapshot_id)
+    if before == "listed before":
+        csi.client.call(request)
     csi.client.call(deleting(snapshot.snapshot_id))
-    found = csi.client.call(messages().ListSnapshotsRequest(snapshot_id=snapshot.snapshot_id)).entries
+    found = csi.client.call(request).entries
     if found:
         raise ClauseViolation("a deleted snapshot is listed", expected="none", actual=str(found[0]))
 
@@ -80,6 +84,27 @@ def test_deletion_of_one_snapshot_keeps_the_other(csi: Bench, rng: Random) -> No
     require_files(use.target, content, "the deletion of a snapshot of it")
     restored = csi.bring_up(csi.create(source=from_snapshot(kept.snapshot_id)))
     require_files(restored.target, content, "the deletion of another snapshot of the same volume")
+
+
+@pytest.mark.clause("csi.delete-snapshot.others-are-kept")
+@pytest.mark.parametrize("doomed", [(0,), (1,), (2,), (1, 0)], ids=["oldest", "middle", "newest", "two older ones"])
+def test_deletion_of_snapshots_keeps_the_moments_of_the_others(csi: Bench, rng: Random, doomed: tuple[int]) -> None:
+    csi.require(MAKE)
+    use = csi.bring_up(csi.create())
+    contents, snapshots = list[Content](), list[Any]()
+    for _ in range(3):
+        contents.append(write_files(use.target, rng))  # the same names each time, with other bytes
+        snapshots.append(csi.snapshot(use.volume))
+    for number in doomed:
+        request = deleting(snapshots[number].snapshot_id)
+        answer = csi.client.answer(request)
+        if answer.code == "FAILED_PRECONDITION":
+            raise NotApplicable(f"the driver keeps a snapshot that another one needs: {answer.details}")
+        csi.client.call(request)
+    require_files(use.target, contents[-1], "the deletion of snapshots of it")
+    for number in {0, 1, 2} - set(doomed):
+        restored = csi.bring_up(csi.create(source=from_snapshot(snapshots[number].snapshot_id)))
+        require_files(restored.target, contents[number], "the deletion of an older or newer snapshot of its source")
 
 
 @pytest.mark.clause("csi.delete-snapshot.restored-volume-lives")

@@ -10,7 +10,7 @@ import pytest
 from fixtures.subjects.csi.bench import Bench
 from fixtures.subjects.csi.requests import messages
 from reports.model import ClauseViolation
-from suites.csi.snapshots.descriptions import require_same_snapshot
+from suites.csi.snapshots.descriptions import MEANWHILE, let_the_source_go_on, require_same_snapshot
 
 MAKE, LIST, GET = "controller.CREATE_DELETE_SNAPSHOT", "controller.LIST_SNAPSHOTS", "controller.GET_SNAPSHOT"
 PAGES = 1000  # a listing that needs more does not end
@@ -48,11 +48,16 @@ def test_snapshots_listed_by_id_are_that_one(csi: Bench) -> None:
 
 
 @pytest.mark.clause("csi.list-snapshots.source-filter-is-obeyed")
-def test_snapshots_listed_by_source_are_all_of_it(csi: Bench) -> None:
+@pytest.mark.parametrize("most", [0, 1, 2])
+def test_snapshots_listed_by_source_are_all_of_it(csi: Bench, most: int) -> None:
+    csi.require(LIST)
     volume, other = csi.create(), csi.create()
-    ours = [csi.snapshot(volume).snapshot_id for _ in range(2)]
-    csi.snapshot(other)
-    require_listed(listed(csi, source_volume_id=volume.volume_id), ours, "source volume")
+    ours = list[str]()
+    for _ in range(3):  # in turn, so that every page has one of the other volume to leave out
+        ours.append(csi.snapshot(volume).snapshot_id)
+        csi.snapshot(other)
+    found = listed(csi, source_volume_id=volume.volume_id, max_entries=most)
+    require_listed(found, ours, f"source volume, in pages of {most or 'any length'}")
 
 
 @pytest.mark.clause("csi.list-snapshots.filters-are-combined")
@@ -84,9 +89,12 @@ def test_snapshots_of_several_volumes_are_all_listed(csi: Bench) -> None:
 
 
 @pytest.mark.clause("csi.list-snapshots.entries-are-described")
-def test_listed_snapshot_agrees_with_its_creation(csi: Bench) -> None:
+@pytest.mark.parametrize("meanwhile", MEANWHILE)
+def test_listed_snapshot_agrees_with_its_creation(csi: Bench, meanwhile: str) -> None:
     csi.require(LIST)
-    made = csi.snapshot(csi.create())
+    volume = csi.create()
+    made = csi.snapshot(volume)
+    let_the_source_go_on(csi, volume, meanwhile)
     found = [snapshot for page in pages(csi, snapshot_id=made.snapshot_id) for snapshot in page]
     require_listed([snapshot.snapshot_id for snapshot in found], [made.snapshot_id], "id")
     require_same_snapshot(found[0], made, "ListSnapshots")
@@ -140,18 +148,24 @@ def test_token_is_understood_after_a_deletion(csi: Bench) -> None:
 
 
 @pytest.mark.clause("csi.get-snapshot.made-snapshot-is-described")
-def test_description_of_a_snapshot_agrees_with_its_creation(csi: Bench) -> None:
+@pytest.mark.parametrize("meanwhile", MEANWHILE)
+def test_description_of_a_snapshot_agrees_with_its_creation(csi: Bench, meanwhile: str) -> None:
     csi.require(GET)
     volume = csi.create()
-    for made in [csi.snapshot(volume) for _ in range(2)]:
+    snapshots = [csi.snapshot(volume) for _ in range(2)]
+    let_the_source_go_on(csi, volume, meanwhile)
+    for made in snapshots:
         found = csi.client.call(messages().GetSnapshotRequest(snapshot_id=made.snapshot_id)).snapshot
         require_same_snapshot(found, made, "GetSnapshot")
 
 
 @pytest.mark.clause("csi.get-snapshot.absent-snapshot-is-not-found")
-def test_description_of_an_absent_snapshot_is_not_found(csi: Bench) -> None:
+@pytest.mark.parametrize("before", ["described before", "never described"])
+def test_description_of_an_absent_snapshot_is_not_found(csi: Bench, before: str) -> None:
     csi.require(GET)
     snapshot = csi.snapshot(csi.create())
-    csi.client.call(messages().DeleteSnapshotRequest(snapshot_id=snapshot.snapshot_id))
     request = messages().GetSnapshotRequest(snapshot_id=snapshot.snapshot_id)
+    if before == "described before":
+        csi.client.call(request)
+    csi.client.call(csi.unsnapshotting(snapshot.snapshot_id))
     csi.client.require_refusal(request, "NOT_FOUND", because="the snapshot is gone")

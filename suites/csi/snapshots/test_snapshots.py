@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from random import Random
 
 import pytest
 
 from fixtures.subjects.csi.bench import Bench
-from fixtures.subjects.csi.requests import changed, messages
+from fixtures.subjects.csi.content import require_files, write_files
+from fixtures.subjects.csi.requests import changed, from_snapshot, messages
 from reports.model import ClauseViolation
 
 CLOCK_TOLERANCE = 300.0  # seconds; the driver's backend may have a clock of its own
@@ -131,3 +133,20 @@ def test_source_of_a_snapshot_is_the_same_volume_afterwards(csi: Bench) -> None:
     expected, actual = ((found.volume_id, found.capacity_bytes) for found in (volume, after))
     if expected != actual:
         raise ClauseViolation("a snapshot changed its source volume", expected=expected, actual=actual)
+
+
+@pytest.mark.clause("csi.create-snapshot.source-is-left-alone")
+def test_source_in_use_is_usable_after_every_step_of_its_snapshot(csi: Bench, rng: Random) -> None:
+    csi.require(MAKE)
+    use = csi.bring_up(csi.create())
+    request = csi.snapshotting(use.volume.volume_id)
+    made = csi.wait_until_ready(request).snapshot
+    for step, what in (
+        (None, "a snapshot of it"),
+        (request, "the same CreateSnapshot again"),
+        (csi.creation(source=from_snapshot(made.snapshot_id)), "a restore of its snapshot"),
+        (csi.unsnapshotting(made.snapshot_id), "the deletion of its snapshot"),
+    ):
+        if step is not None and csi.client.answer(step).code not in ("OK", "ABORTED", "FAILED_PRECONDITION"):
+            csi.client.call(step)
+        require_files(use.target, write_files(use.target, rng), what)
