@@ -7,8 +7,15 @@ from typing import Any
 
 import pytest
 
-from fixtures.subjects.csi.bench import Bench
-from fixtures.subjects.csi.content import read_block, require_files, write_block, write_files
+from fixtures.subjects.csi.bench import Bench, InUse
+from fixtures.subjects.csi.content import (
+    BLOCK_BYTES,
+    device_bytes,
+    read_block,
+    require_files,
+    write_block,
+    write_files,
+)
 from fixtures.subjects.csi.requests import block, mount
 from reports.model import ClauseViolation, NotApplicable
 from suites.csi.volumes.growth import EXPAND, NODE_EXPAND, expanded_offline, expanding, node_expanding, require_room
@@ -37,10 +44,11 @@ def test_expanded_volume_offers_the_room(csi: Bench, kind: str) -> None:
 
 @pytest.mark.clause("csi.controller-expand.node-expansion-is-honest")
 @pytest.mark.parametrize("kind", KINDS)
-def test_expansion_that_needs_no_node_is_complete_without_it(csi: Bench, kind: str) -> None:
+@pytest.mark.parametrize("times", [1, 2])
+def test_expansion_that_needs_no_node_is_complete_without_it(csi: Bench, kind: str, times: int) -> None:
     csi.require(EXPAND)
     capability, size = KINDS[kind](), 4 * csi.options.capacity
-    use, needs_node = expanded_offline(csi, csi.bring_up(csi.create(capability), capability), size)
+    use, needs_node = expanded_offline(csi, csi.bring_up(csi.create(capability), capability), size, times)
     if needs_node and NODE_EXPAND not in csi.capabilities:
         raise ClauseViolation(
             "the driver asks for a node expansion that its node does not serve",
@@ -74,13 +82,38 @@ def test_expanded_block_volume_keeps_its_data(csi: Bench, rng: Random) -> None:
         raise ClauseViolation("a block volume lost its data in an expansion", expected=written, actual="other bytes")
 
 
-def grown_in_place(csi: Bench, capability: Any, size: int) -> Any:
-    """A published volume that was expanded there, by controller and node."""
+def grown_in_place(csi: Bench, capability: Any, size: int, times: int = 1) -> InUse:
+    """A published volume that was expanded there, by controller and, where the last of its answers says so, node."""
     require_way(csi, ONLINE)
     use = csi.bring_up(csi.create(capability), capability)
-    if csi.client.call(expanding(use.volume, size, capability=capability)).node_expansion_required:
+    for _ in range(times):
+        answer = csi.client.call(expanding(use.volume, size, capability=capability))
+    if answer.node_expansion_required:
         csi.client.call(node_expanding(use, size))
     return use
+
+
+@pytest.mark.clause("csi.controller-expand.node-expansion-is-honest")
+@pytest.mark.parametrize("kind", KINDS)
+def test_expansion_in_place_asked_for_twice_still_names_the_node(csi: Bench, kind: str) -> None:
+    size = 4 * csi.options.capacity
+    require_room(grown_in_place(csi, KINDS[kind](), size, times=2).target, size, "an expansion asked for twice")
+
+
+@pytest.mark.clause("csi.node-expand.user-sees-new-size")
+def test_block_volume_expanded_in_place_has_the_room(csi: Bench) -> None:
+    size = 4 * csi.options.capacity
+    require_room(grown_in_place(csi, block(), size).target, size, "an expansion in place")
+
+
+@pytest.mark.clause("csi.data.block-survives-remount")
+def test_block_volume_expanded_in_place_keeps_what_is_in_the_new_room(csi: Bench, rng: Random) -> None:
+    use = grown_in_place(csi, block(), 4 * csi.options.capacity)
+    last = device_bytes(use.target) - BLOCK_BYTES
+    written = write_block(use.target, rng, last)
+    csi.take_down(use)
+    if read_block(csi.bring_up(use.volume, block()).target, last) != written:
+        raise ClauseViolation("the new room of a block volume lost its data", expected=written, actual="other bytes")
 
 
 @pytest.mark.clause("csi.expand.online-needs-no-unpublish")

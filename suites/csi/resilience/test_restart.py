@@ -13,6 +13,7 @@ from fixtures.subjects.csi.leaks import mounts_below
 from fixtures.subjects.csi.requests import block, changed, from_snapshot, messages, mount, span
 from reports.model import ClauseViolation
 from suites.csi.resilience.test_kill_during_call import require_owned
+from suites.csi.volumes.test_volume_retry import KINDS, complete_creation
 
 ASK = "What does the driver know only in memory?"
 
@@ -43,6 +44,16 @@ def test_killed_driver_knows_its_volumes(csi: Bench, rng: Random) -> None:
     csi.restart()
     require_same("a volume", use.volume, csi.client.call(request).volume)
     require_files(csi.bring_up(use.volume).target, content, "a kill of the driver")
+
+
+@pytest.mark.clause("csi.restart.volumes-are-kept")
+@pytest.mark.parametrize("kind", KINDS)
+def test_creation_asked_for_again_after_a_kill_answers_the_same_volume(csi: Bench, kind: str) -> None:
+    require_owned(csi)
+    request = complete_creation(csi, kind)
+    before = csi.client.call(request).volume
+    csi.restart()
+    require_same("a volume", before, csi.client.call(request).volume)
 
 
 @pytest.mark.clause("csi.restart.volumes-are-kept")

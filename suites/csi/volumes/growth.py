@@ -48,8 +48,12 @@ def require_room(path: Path, size: int, after: str) -> None:
         )  # fmt: skip
 
 
-def expanded_offline(csi: Bench, use: InUse, size: int) -> tuple[InUse, bool]:
-    """Take a volume down, expand it, bring it up again; and whether the node still has to expand it."""
+def expanded_offline(csi: Bench, use: InUse, size: int, times: int = 1) -> tuple[InUse, bool]:
+    """Take a volume down, expand it, bring it up again; and whether the node still has to expand it.
+
+    times: how often the same expansion is asked for; the last answer counts.
+    """
     csi.take_down(use)
-    answer = csi.client.call(expanding(use.volume, size, capability=use.capability))
+    for _ in range(times):
+        answer = csi.client.call(expanding(use.volume, size, capability=use.capability))
     return csi.bring_up(use.volume, use.capability), bool(answer.node_expansion_required)

@@ -51,6 +51,22 @@ def test_capability_that_cannot_be_served_is_not_confirmed(csi: Bench, fault: st
         raise ClauseViolation(f"a capability is confirmed with an {fault}", expected="no", actual="confirmed")
 
 
+@pytest.mark.clause("csi.validate.unsupported-is-not-confirmed")
+@pytest.mark.parametrize("kind", ["mount", "block"])
+def test_validation_of_another_volume_decides_nothing_for_this_one(csi: Bench, kind: str) -> None:
+    csi.require(SERVICE)
+    wanted, lacking = (mount(), block()) if kind == "mount" else (block(), mount())
+    other, volume = csi.create(wanted), csi.create(lacking)
+    before = is_confirmed(csi, volume, wanted)
+    is_confirmed(csi, other, wanted)
+    after = is_confirmed(csi, volume, wanted)
+    if before != after:
+        raise ClauseViolation(
+            "what is confirmed of a volume depends on what was asked of another", expected=f"confirmed: {before}",
+            actual=f"confirmed: {after}", question="Is an answer kept without the volume that it is for?",
+        )  # fmt: skip
+
+
 @pytest.mark.clause("csi.validate.partly-supported-is-not-confirmed")
 @pytest.mark.parametrize("place", ["first", "last"])
 def test_capabilities_of_which_one_cannot_be_served_are_not_confirmed(csi: Bench, place: str) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from fixtures.subjects.csi.bench import Bench
-from fixtures.subjects.csi.requests import block, changed, messages, mount, span
+from fixtures.subjects.csi.requests import MIB, block, changed, messages, mount, span
+from fixtures.wait import wait_until
 from reports.model import ClauseViolation, NotApplicable
+from suites.csi.volumes.growth import EXPAND, expanding
 from suites.csi.volumes.topologies import foreign_segments, own_segments
 
 UNLIKELY = [mount(fs_type="seatrialfs"), block(), mount("MULTI_NODE_MULTI_WRITER"), block("MULTI_NODE_MULTI_WRITER")]
@@ -18,6 +20,21 @@ def question(csi: Bench, **fields: Any) -> Any:
     """A GetCapacityRequest with the user's parameters."""
     csi.require("controller.GET_CAPACITY")
     return messages().GetCapacityRequest(**{"parameters": csi.options.parameters, **fields})
+
+
+def most_of_the_room(csi: Bench) -> int:
+    """Bytes of which the driver has once the room and not twice.
+
+    NotApplicable: it does not tell its room, makes no volume as large, or is not ours alone.
+    """
+    request = question(csi, volume_capabilities=[mount()])
+    if not csi.driver.owned:
+        raise NotApplicable("others may make and delete volumes of this driver meanwhile")
+    answer = csi.client.call(request)
+    size = int(answer.available_capacity) * 2 // 3 // MIB * MIB
+    if 0 < answer.maximum_volume_size.value < size:
+        raise NotApplicable("no volume may be as large as most of the capacity")
+    return size
 
 
 def require_none(csi: Bench, request: Any, because: str) -> None:
@@ -138,3 +155,22 @@ def test_capacity_goes_down_with_a_volume_and_up_again(csi: Bench) -> None:
             "the available capacity does not follow the volumes", expected=f"less than {before}, then more again",
             actual=f"{during}, then {after}",
         )  # fmt: skip
+
+
+@pytest.mark.clause("csi.get-capacity.goes-down-with-a-volume")
+def test_capacity_of_an_expanded_volume_is_there_again(csi: Bench) -> None:
+    csi.require(EXPAND)
+    request, growth = question(csi), 8 * csi.options.capacity
+    if not csi.driver.owned:
+        raise NotApplicable("others may make and delete volumes of this driver meanwhile")
+    volume = csi.create()
+    before = csi.client.call(request).available_capacity
+    csi.client.call(expanding(volume, max(volume.capacity_bytes, csi.options.capacity) + growth))
+    if before - csi.client.call(request).available_capacity < growth // 2:
+        raise NotApplicable("an expansion takes nothing of the available capacity")
+    csi.delete(volume)
+    wait_until(
+        "what the expanded volume took is available again",
+        lambda: csi.client.call(request).available_capacity - before,
+        accept=lambda more: more > -growth // 2,
+    )

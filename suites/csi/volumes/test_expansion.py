@@ -10,6 +10,7 @@ from reports.model import ClauseViolation, NotApplicable
 from suites.csi.volumes.confirmation import unconfirmed
 from suites.csi.volumes.descriptions import stated_capacity
 from suites.csi.volumes.growth import EXPAND, expanding
+from suites.csi.volumes.test_capacity import most_of_the_room
 
 
 @pytest.mark.clause("csi.controller-expand.capacity-grows")
@@ -44,6 +45,16 @@ def test_expansion_asked_for_twice_is_fine(csi: Bench) -> None:
     first, second = csi.client.call(request).capacity_bytes, csi.client.call(request).capacity_bytes
     if first != second:
         raise ClauseViolation("a second expansion to the same size changed the size", expected=first, actual=second)
+
+
+@pytest.mark.clause("csi.controller-expand.is-idempotent")
+def test_expansion_asked_for_twice_needs_no_room_twice(csi: Bench) -> None:
+    csi.require(EXPAND)
+    request = expanding(csi.create(), most_of_the_room(csi))
+    answer = csi.client.answer(request)
+    if not answer.is_ok:
+        raise NotApplicable(f"a volume is not expanded to most of the capacity: {answer}")
+    csi.client.call(request)
 
 
 @pytest.mark.clause("csi.controller-expand.goes-on-growing")

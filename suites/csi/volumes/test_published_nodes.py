@@ -47,6 +47,15 @@ def test_node_of_an_attached_volume_is_told(csi: Bench, ask: Callable[[Bench, An
 
 
 @pytest.mark.parametrize("ask", both("published-nodes-are-true"))
+def test_node_of_a_volume_attached_twice_is_told_once(csi: Bench, ask: Callable[[Bench, Any], Any]) -> None:
+    csi.require(NODES, ATTACH)
+    volume = csi.create()
+    for _ in range(2):
+        csi.attach(volume, mount())
+    require_told(told(csi, ask, volume), csi.capabilities.node_id)
+
+
+@pytest.mark.parametrize("ask", both("published-nodes-are-true"))
 def test_node_of_an_unattached_volume_is_never_without_a_name(csi: Bench, ask: Callable[[Bench, Any], Any]) -> None:
     csi.require(NODES, ATTACH)
     nodes = told(csi, ask, csi.create())

@@ -52,7 +52,9 @@ def test_name_with_a_control_character_is_invalid(csi: Bench, character: str) ->
 
 
 @pytest.mark.clause("csi.create-volume.different-names-make-different-volumes")
-@pytest.mark.parametrize("difference", ["last-byte", "case", "punctuation", "accent", "space", "extension"])
+@pytest.mark.parametrize(
+    "difference", ["last-byte", "case", "punctuation", "accent", "space", "extension", "composition", "width"]
+)
 def test_names_that_differ_make_different_volumes(csi: Bench, difference: str) -> None:
     base = csi.name()
     pairs = {
@@ -62,6 +64,8 @@ def test_names_that_differ_make_different_volumes(csi: Bench, difference: str) -
         "accent": (f"{base}-é", f"{base}-e"),
         "space": (f"{base}-a", f"{base}-a "),
         "extension": (base, f"{base}-1"),
+        "composition": (f"{base}-\u00e9", f"{base}-e\u0301"),  # look the same, and are other code points
+        "width": (f"{base}-a", f"{base}-\uff41"),
     }
     first, second = (csi.create(name=name) for name in pairs[difference])
     if first.volume_id == second.volume_id:

@@ -20,6 +20,7 @@ from fixtures.subjects.csi.requests import (
 )
 from reports.model import NotApplicable
 from suites.csi.volumes.compatibility import require_same_volume, require_served_or_refused
+from suites.csi.volumes.test_capacity import most_of_the_room
 
 TOPOLOGY = "plugin.VOLUME_ACCESSIBILITY_CONSTRAINTS"
 
@@ -108,6 +109,16 @@ def test_same_request_after_the_source_is_gone_answers_the_volume(csi: Bench) ->
         raise NotApplicable("the driver looks for the source first, which the specification leaves open")
     found = csi.client.call(request).volume
     require_same_volume(volume.volume_id, found.volume_id, "CreateVolume after its source was deleted")
+
+
+@pytest.mark.clause("csi.create-volume.is-idempotent")
+def test_same_request_without_room_for_a_second_answers_the_volume(csi: Bench) -> None:
+    request = csi.creation(capacity=span(most_of_the_room(csi)))
+    answer = csi.client.answer(request)
+    if not answer.is_ok:
+        raise NotApplicable(f"no volume of most of the capacity is made: {answer}")
+    again = csi.client.call(request).volume
+    require_same_volume(answer.response.volume.volume_id, again.volume_id, "CreateVolume of most of the room, again")
 
 
 @pytest.mark.clause("csi.create-volume.order-does-not-matter")

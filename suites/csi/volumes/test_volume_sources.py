@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from fixtures.subjects.csi.bench import Bench
-from fixtures.subjects.csi.requests import block, from_snapshot, from_volume, messages, mount, span
+from fixtures.subjects.csi.requests import block, from_snapshot, from_volume, messages, mount, span, without
 from reports.model import ClauseViolation, NotApplicable
+from suites.csi.volumes.growth import EXPAND, expanding
 
 NEEDS = {"snapshot": "controller.CREATE_DELETE_SNAPSHOT", "volume": "controller.CLONE_VOLUME"}
 SERVED = [
@@ -61,7 +62,11 @@ def test_absent_source_is_not_found(csi: Bench, kind: str) -> None:
         source = from_snapshot(snapshot.snapshot_id)
     else:
         source = from_volume(csi.absent_id())
-    csi.client.require_refusal(csi.creation(source=source), "NOT_FOUND", because=f"the source {kind} is gone")
+    request = csi.creation(source=source)
+    for turn in ("first", "second"):  # nothing may be left of the first that answers the second
+        csi.client.require_refusal(request, "NOT_FOUND", because=f"the source {kind} is gone ({turn} request)")
+    made = csi.client.call(without(request, "volume_content_source")).volume
+    assert not made.HasField("content_source"), f"a volume of no source came from the absent {kind}"
 
 
 @pytest.mark.clause("csi.create-volume.absent-source-is-not-found")
@@ -117,6 +122,32 @@ def test_volume_larger_than_its_source_has_its_size(csi: Bench, kind: str) -> No
         raise ClauseViolation("the volume has the size of its source", expected=f">= {required}", actual=capacity)
 
 
+@pytest.mark.clause("csi.create-volume.capacity-is-honoured")
+@pytest.mark.parametrize("kind", ["snapshot", "volume"])
+def test_volume_of_a_source_keeps_a_limit_below_it(csi: Bench, kind: str) -> None:
+    origin = csi.create(capacity=span(8 * csi.options.capacity))
+    limit = 4 * csi.options.capacity
+    answer = csi.client.answer(csi.creation(source=source_of(csi, kind, origin), capacity=span(limit=limit)))
+    if answer.is_ok and answer.response.volume.capacity_bytes > limit:
+        raise ClauseViolation(
+            f"the volume is as large as its {kind}, past the limit", expected=f"<= {limit}, or OUT_OF_RANGE",
+            actual=answer.response.volume.capacity_bytes,
+        )  # fmt: skip
+    if answer.code not in ("OK", "OUT_OF_RANGE", "INVALID_ARGUMENT"):
+        raise ClauseViolation(f"a limit below the {kind}", expected="OUT_OF_RANGE", actual=str(answer))
+
+
+@pytest.mark.clause("csi.create-volume.snapshot-source-is-served")
+def test_snapshot_of_a_volume_that_has_grown_since_is_restored_in_its_own_size(csi: Bench) -> None:
+    csi.require(EXPAND)
+    origin = csi.create(capacity=span(2 * csi.options.capacity))
+    source = source_of(csi, "snapshot", origin)
+    size = origin.capacity_bytes or 2 * csi.options.capacity
+    csi.create(source=source, capacity=span(size))
+    csi.client.call(expanding(origin, 2 * size))
+    csi.create(source=source, capacity=span(size))  # the same question, so the same answer
+
+
 @pytest.mark.clause("csi.create-volume.source-fits")
 @pytest.mark.parametrize("kind", ["snapshot", "volume"])
 def test_volume_of_a_source_without_a_range_has_room_for_it(csi: Bench, kind: str) -> None:
@@ -146,3 +177,14 @@ def test_volume_outlives_its_source(csi: Bench, kind: str) -> None:
         volume_id=made.volume_id, volume_context=made.volume_context, volume_capabilities=[mount()]
     )
     assert csi.client.call(question).HasField("confirmed"), f"the volume does not serve since its {kind} was deleted"
+
+
+@pytest.mark.clause("csi.delete-volume.source-goes-after-its-copies")
+@pytest.mark.parametrize("kind", ["snapshot", "volume"])
+def test_source_is_deleted_once_its_copies_are(csi: Bench, kind: str) -> None:
+    origin = csi.create()
+    source = source_of(csi, kind, origin)
+    csi.delete(csi.create(source=source))
+    if kind == "snapshot":
+        csi.client.call(csi.unsnapshotting(source.snapshot.snapshot_id))
+    csi.delete(origin)

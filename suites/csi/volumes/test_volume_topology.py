@@ -36,6 +36,20 @@ def test_volume_for_a_foreign_topology_is_refused(csi: Bench, how: str) -> None:
     )
 
 
+@pytest.mark.clause("csi.create-volume.foreign-topology-is-refused")
+def test_volume_for_a_topology_that_is_foreign_in_one_segment_does_not_lie_elsewhere(csi: Bench) -> None:
+    own, foreign = own_segments(csi), foreign_segments(csi)
+    for key in own:
+        requisite = [{**own, key: foreign[key]}]
+        answer = csi.client.answer(requiring(csi.creation(), requisite))
+        if answer.is_ok:  # fine where volumes do not depend on that segment
+            require_in_requisite(answer.response.volume, requisite)
+        elif answer.code not in ("RESOURCE_EXHAUSTED", "INVALID_ARGUMENT"):
+            raise ClauseViolation(
+                "a place that does not exist is not called one", expected="RESOURCE_EXHAUSTED", actual=str(answer)
+            )
+
+
 @pytest.mark.clause("csi.create-volume.topology-lies-in-requisite")
 @pytest.mark.parametrize("place", ["alone", "first", "last"])
 def test_volume_topology_is_one_that_was_required(csi: Bench, place: str) -> None:
