@@ -10,7 +10,14 @@ import pytest
 from fixtures.subjects.csi.bench import Bench
 from fixtures.subjects.csi.requests import changed, mount, span, without
 from reports.model import ClauseViolation, NotApplicable
+from suites.csi.requests.complete import BUILDERS
 
+CARRIERS = [
+    "create-volume", "delete-volume", "controller-publish", "controller-unpublish", "validate", "modify-volume",
+    "controller-expand", "create-snapshot", "delete-snapshot", "get-snapshot", "create-group-snapshot",
+    "delete-group-snapshot", "get-group-snapshot", "metadata-allocated", "metadata-delta", "node-stage",
+    "node-publish", "node-expand", "get-volume-health",
+]  # fmt: skip
 REFUSALS = ("UNAUTHENTICATED", "INVALID_ARGUMENT", "PERMISSION_DENIED")
 
 
@@ -80,4 +87,19 @@ def test_secret_is_in_no_answer_and_no_log(csi: Bench, canary: str) -> None:
             raise ClauseViolation(
                 f"a secret came back in {where}", expected="no secret anywhere",
                 actual=f"...{text[max(0, place - 60) : place]}***",
+            )  # fmt: skip
+
+
+@pytest.mark.clause("csi.secrets.are-not-echoed")
+@pytest.mark.parametrize("rpc", CARRIERS)
+def test_secret_of_a_call_is_not_in_its_answer(csi: Bench, canary: str, rpc: str) -> None:
+    request = BUILDERS[rpc](csi)
+    if "secrets" not in request.DESCRIPTOR.fields_by_name:
+        raise NotApplicable("the call carries no secrets in this version of the protocol")
+    for turn in ("first", "second"):
+        answer = csi.client.answer(with_secret(csi, request, canary))
+        if canary in f"{answer.details} {answer.response or ''}":
+            raise ClauseViolation(
+                f"the {turn} answer to {answer.rpc} holds a secret of the request", expected="no secret anywhere",
+                actual=answer.code, question="Is the secret put into a context, for a later call to use?",
             )  # fmt: skip
