@@ -16,7 +16,7 @@ from fixtures.subjects.csi.content import (
     write_block,
     write_files,
 )
-from fixtures.subjects.csi.requests import block, from_volume, mount, span
+from fixtures.subjects.csi.requests import block, from_volume, messages, mount, span
 from reports.model import ClauseViolation
 from suites.csi.node.file_systems import in_use_with
 
@@ -89,3 +89,16 @@ def test_clone_beside_its_source_in_use_holds_the_data(csi: Bench, rng: Random, 
     size = span(use.volume.capacity_bytes or csi.options.capacity)
     clone = csi.create(capability, capacity=size, source=from_volume(use.volume.volume_id))
     require_files(csi.bring_up(clone, capability).target, content, "a clone mounted beside its source")
+
+
+@pytest.mark.clause("csi.clone.is-not-in-use-with-its-source")
+def test_clone_of_a_volume_in_use_is_in_use_nowhere(csi: Bench) -> None:
+    csi.require(CLONE)
+    use = csi.bring_up(csi.create())
+    clone = csi.create(source=from_volume(use.volume.volume_id))
+    if "controller.LIST_VOLUMES_PUBLISHED_NODES" in csi.capabilities:
+        entries = csi.client.call(messages().ListVolumesRequest()).entries
+        told = [list(entry.status.published_node_ids) for entry in entries if entry.volume.volume_id == clone.volume_id]
+        if any(told):
+            raise ClauseViolation("a new clone is told to be on a node", expected=[], actual=told)
+    csi.delete(clone)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import pytest
 
 from fixtures.subjects.csi.bench import Bench, InUse
-from fixtures.subjects.csi.content import usable
+from fixtures.subjects.csi.content import usable, write_files
 from fixtures.subjects.csi.requests import changed, mount
 from reports.model import ClauseViolation, NotApplicable
 
@@ -101,3 +102,16 @@ def test_published_volume_with_another_mount_group_conflicts_or_follows(csi: Ben
         raise ClauseViolation("another mount group is confirmed and not used", expected=OTHER, actual=found)
     if not answer.is_ok and found != GROUP:
         raise ClauseViolation("a refused publish changed the group", expected=GROUP, actual=found)
+
+
+@pytest.mark.clause("csi.node-publish.mount-group-owns-what-was-there")
+def test_mount_group_owns_what_was_in_the_volume_before(csi: Bench, rng: Random) -> None:
+    csi.require(MOUNT_GROUP)
+    plain, grouped = mount(), mount(group=str(GROUP))
+    use = csi.bring_up(csi.create(plain, grouped), plain)
+    names = write_files(use.target, rng).digests
+    csi.take_down(use)
+    target = csi.bring_up(use.volume, grouped).target
+    strange = {name: target.joinpath(name).stat().st_gid for name in names}
+    if set(strange.values()) != {GROUP}:
+        raise ClauseViolation("files of before do not belong to the mount group", expected=GROUP, actual=strange)

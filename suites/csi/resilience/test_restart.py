@@ -87,15 +87,17 @@ def test_killed_driver_knows_its_snapshots(csi: Bench, rng: Random) -> None:
 
 
 @pytest.mark.clause("csi.restart.attachments-are-kept")
-def test_killed_driver_knows_its_attachments(csi: Bench) -> None:
+@pytest.mark.parametrize("readonly", [False, True])
+def test_killed_driver_knows_its_attachments(csi: Bench, readonly: bool) -> None:
     require_owned(csi)
     csi.require("controller.PUBLISH_UNPUBLISH_VOLUME", "controller.PUBLISH_READONLY")
-    request = csi.attaching(csi.create(), mount())
+    request = csi.attaching(csi.create(), mount(), readonly=readonly)
     context = csi.client.call(request).publish_context
     csi.restart()
     csi.client.require_refusal(
-        changed(request, readonly=True), "ALREADY_EXISTS", because="the volume is attached for writing", ask=ASK
-    )
+        changed(request, readonly=not readonly), "ALREADY_EXISTS",
+        because=f"the volume is attached with readonly={readonly}", ask=ASK,
+    )  # fmt: skip
     require_same("a publish context", dict(context), dict(csi.client.call(request).publish_context))
 
 

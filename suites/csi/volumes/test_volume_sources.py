@@ -87,7 +87,7 @@ def test_source_named_as_the_other_kind_is_not_found(csi: Bench, kind: str) -> N
 @pytest.mark.parametrize("kind", ["snapshot", "volume"])
 def test_source_of_an_undeclared_kind_is_refused(csi: Bench, kind: str) -> None:
     if NEEDS[kind] in csi.capabilities:
-        raise NotApplicable(f"the driver declares {NEEDS[kind]}")
+        raise NotApplicable(f"only of drivers without {NEEDS[kind]}")
     source = from_volume(csi.create().volume_id) if kind == "volume" else from_snapshot(csi.name("snapshot"))
     codes = ["INVALID_ARGUMENT"] if kind == "volume" else ["INVALID_ARGUMENT", "NOT_FOUND"]
     csi.client.require_refusal(csi.creation(source=source), *codes, because=f"the driver makes nothing of a {kind}")
