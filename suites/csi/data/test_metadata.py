@@ -141,9 +141,9 @@ def test_delta_covers_what_the_live_volume_has_taken_back(csi: Bench, rng: Rando
 def test_delta_over_a_snapshot_between_covers_both_changes(csi: Bench, rng: Random) -> None:
     use = disk(csi)
     base = csi.snapshot(use.volume)
-    first = written(use, rng, 1 << 20)
+    first = written(use, rng, 1 << 20, 2 << 20)
     csi.snapshot(use.volume)
-    second = written(use, rng, 1 << 20, 4 << 20)  # one of them for the second time
+    second = written(use, rng, 1 << 20, 4 << 20)  # one place is written both times, one each only once
     stream = read_stream(csi, delta(base, csi.snapshot(use.volume)))
     for one in first + second:
         require_covered(stream, one, "that changed since the base")
