@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import pytest
 
 from fixtures.subjects.csi.bench import Bench, InUse
+from fixtures.subjects.csi.content import require_files, write_files
 from fixtures.subjects.csi.requests import block, changed, messages, mount, without
 from reports.model import ClauseViolation, NotApplicable
 from suites.csi.volumes.confirmation import unconfirmed
@@ -147,6 +149,16 @@ def test_detached_volume_is_attached_anew_with_other_arguments(csi: Bench) -> No
     request = attached(csi)
     csi.client.call(detaching(request))
     csi.client.call(changed(request, readonly=True))
+
+
+@pytest.mark.clause("csi.controller-unpublish.frees-the-volume")
+def test_volume_attached_readonly_before_is_written_to_when_it_is_attached_anew(csi: Bench, rng: Random) -> None:
+    csi.require(ATTACH, READONLY)
+    volume = csi.create()
+    csi.client.call(csi.attaching(volume, mount(), readonly=True))
+    csi.client.call(csi.detaching(volume))
+    use = csi.bring_up(volume)
+    require_files(use.target, write_files(use.target, rng), "an attachment for writing after a read-only one")
 
 
 @pytest.mark.clause("csi.controller-unpublish.frees-the-volume")
