@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from fixtures.subjects.csi.bench import Bench, InUse, require_mounted
-from fixtures.subjects.csi.client import Client, Refused
+from fixtures.subjects.csi.client import Answer, Client, Refused
 from fixtures.subjects.csi.content import Content, require_files, write_files
 from fixtures.subjects.csi.leaks import is_mounted, mounts_below
 from fixtures.subjects.csi.requests import from_snapshot, from_volume, messages, mount, span
@@ -31,12 +31,17 @@ class Interrupted:
     settled: Callable[[Any], None]
 
 
-def insist(csi: Bench, request: Any) -> Any:
-    """Send it until it is not ABORTED any more, as an orchestrator does; its response. Refused: another status."""
-    answer = wait_until(
+def wait_until_settled(csi: Bench, request: Any) -> Answer:
+    """Send it until it is not ABORTED any more, as an orchestrator does; the answer."""
+    return wait_until(
         "the pending operation is over", lambda: csi.client.answer(request), PATIENCE,
         accept=lambda answer: answer.code != "ABORTED",
     )  # fmt: skip
+
+
+def insist(csi: Bench, request: Any) -> Any:
+    """The response once the operation is not pending any more. Refused: another status than OK."""
+    answer = wait_until_settled(csi, request)
     if not answer.is_ok:
         raise Refused(answer)
     return answer.response

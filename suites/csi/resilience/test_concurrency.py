@@ -15,9 +15,8 @@ from fixtures.subjects.csi.client import Answer
 from fixtures.subjects.csi.content import require_files, write_files
 from fixtures.subjects.csi.leaks import is_mounted, mounts_below
 from fixtures.subjects.csi.requests import from_snapshot, messages, mount, span
-from fixtures.wait import wait_until
 from reports.model import ClauseViolation
-from suites.csi.resilience.interrupted import PATIENCE, insist
+from suites.csi.resilience.interrupted import insist, wait_until_settled
 
 WORKERS = 12
 
@@ -27,14 +26,6 @@ def side_by_side(deeds: Sequence[Callable[[], Any]]) -> list[Any]:
     with ThreadPoolExecutor(len(deeds)) as pool:
         futures = [pool.submit(deed) for deed in deeds]
     return [future.result() for future in futures]
-
-
-def settled(csi: Bench, request: Any) -> Answer:
-    """The answer once it is not ABORTED any more."""
-    return wait_until(
-        "the pending operation is over", lambda: csi.client.answer(request), PATIENCE,
-        accept=lambda answer: answer.code != "ABORTED",
-    )  # fmt: skip
 
 
 def volume_id_of(answer: Answer) -> str:
@@ -53,7 +44,7 @@ def test_same_name_at_once_makes_one_volume(csi: Bench) -> None:
 def test_same_name_with_two_sizes_at_once_makes_one_volume(csi: Bench) -> None:
     name, sizes = csi.name(), [csi.options.capacity, 4 * csi.options.capacity]
     requests = [csi.creation(name=name, capacity=span(size, size)) for size in sizes]
-    answers = side_by_side([partial(settled, csi, request) for request in requests * 4])
+    answers = side_by_side([partial(wait_until_settled, csi, request) for request in requests * 4])
     made = {answer.response.volume.volume_id for answer in answers if answer.is_ok}
     served = {size for size, answer in zip(sizes * 4, answers, strict=True) if answer.is_ok}
     refused = {answer.code for answer in answers if not answer.is_ok}
@@ -108,12 +99,12 @@ def test_creation_and_deletion_of_one_name_leave_a_usable_name(csi: Bench, rng: 
 
     def create_until_it_is_gone() -> str:
         """The id of the volume that is there after the deletion, or of the old one if the deletion is too slow."""
-        answers = (settled(csi, request) for _ in range(12))
+        answers = (wait_until_settled(csi, request) for _ in range(12))
         return next((made for answer in answers if (made := volume_id_of(answer)) not in ("", old)), old)
 
     for _ in range(3):
         old = csi.client.call(request).volume.volume_id
-        new, _ = side_by_side([create_until_it_is_gone, partial(settled, csi, csi.deletion(old))])
+        new, _ = side_by_side([create_until_it_is_gone, partial(wait_until_settled, csi, csi.deletion(old))])
         again = csi.client.call(request).volume.volume_id
         if new not in (old, again):
             raise ClauseViolation("a volume of a name whose last one was deleted is gone", expected=new, actual=again)
@@ -157,7 +148,10 @@ def test_same_unpublish_at_once_keeps_the_data(csi: Bench, rng: Random) -> None:
 def test_publish_beside_unpublish_can_be_ended(csi: Bench, rng: Random) -> None:
     use = csi.bring_up(csi.create())
     content = write_files(use.target, rng)
-    deeds = [partial(settled, csi, csi.publishing(use)), partial(settled, csi, csi.unpublishing(use))]
+    deeds = [
+        partial(wait_until_settled, csi, csi.publishing(use)),
+        partial(wait_until_settled, csi, csi.unpublishing(use)),
+    ]
     for order in (1, -1, -1, 1, -1):
         side_by_side(deeds[::order])
     csi.client.call(csi.unpublishing(use))
@@ -194,7 +188,10 @@ def test_restore_beside_the_deletion_of_its_snapshot_is_whole_or_refused(csi: Be
         gone = messages().DeleteSnapshotRequest(
             snapshot_id=snapshot_id, secrets=csi.options.secrets_of("DeleteSnapshot")
         )
-        deeds = [partial(settled, csi, csi.creation(source=from_snapshot(snapshot_id))), partial(settled, csi, gone)]
+        deeds = [
+            partial(wait_until_settled, csi, csi.creation(source=from_snapshot(snapshot_id))),
+            partial(wait_until_settled, csi, gone),
+        ]
         restored, _ = side_by_side(deeds[::order])[::order]
         if restored.is_ok:
             require_files(csi.bring_up(restored.response.volume).target, content, "a restore beside its deletion")
