@@ -17,9 +17,11 @@ from fixtures.subjects.csi.content import (
     write_block,
     write_files,
 )
-from fixtures.subjects.csi.requests import block, from_snapshot, messages, span, without
+from fixtures.subjects.csi.requests import block, from_snapshot, from_volume, messages, mount, span, without
 from reports.model import ClauseViolation, NotApplicable
 from suites.csi.data.copying import sized_copy
+from suites.csi.node.file_systems import in_use_with
+from suites.csi.volumes.growth import require_room, room
 
 SNAPSHOT = "controller.CREATE_DELETE_SNAPSHOT"
 LARGE = 80 << 20  # more than the size that a driver may choose where it is not told one
@@ -96,6 +98,24 @@ def test_restore_in_a_larger_size_offers_the_room(csi: Bench, rng: Random) -> No
     if offered < size * 0.75:
         raise ClauseViolation("the restore keeps the size of its source", expected=f"about {size}", actual=offered)
     require_files(up.target, content, "a restore into a larger volume")
+
+
+@pytest.mark.clause("csi.restore.in-larger-size-is-usable")
+@pytest.mark.parametrize("kind", ["snapshot", "volume"])
+@pytest.mark.parametrize("fs_type", ["ext4", "xfs"])
+def test_copy_of_a_file_system_in_a_larger_size_offers_the_room(
+    csi: Bench, rng: Random, fs_type: str, kind: str
+) -> None:
+    csi.require(SNAPSHOT if kind == "snapshot" else "controller.CLONE_VOLUME")
+    capability = mount(fs_type=fs_type)
+    use = in_use_with(csi, capability)
+    content = write_files(use.target, rng)
+    size = 2 * max(csi.options.capacity, use.volume.capacity_bytes, room(use.target))
+    volume_id = use.volume.volume_id
+    source = from_snapshot(csi.snapshot(use.volume).snapshot_id) if kind == "snapshot" else from_volume(volume_id)
+    up = csi.bring_up(sized_copy(csi, csi.creation(capability, source=source, capacity=span(size))), capability)
+    require_room(up.target, size, f"a copy of an {fs_type} into a larger volume")
+    require_files(up.target, content, f"a copy of an {fs_type} into a larger volume")
 
 
 @pytest.mark.clause("csi.restore.in-larger-size-has-the-device")

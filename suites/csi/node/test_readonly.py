@@ -60,6 +60,15 @@ def test_readonly_volume_with_a_mount_flag_refuses_writes(csi: Bench) -> None:
     require_refused_write(csi.bring_up(volume_for(csi, capability), capability, readonly=True).target, "mount")
 
 
+@pytest.mark.clause("csi.node-publish.mount-flags-are-applied")
+@pytest.mark.parametrize(("flag", "bit"), [("noexec", os.ST_NOEXEC), ("nosuid", os.ST_NOSUID)])
+def test_readonly_volume_keeps_its_mount_flags(csi: Bench, flag: str, bit: int) -> None:
+    capability = mount(flags=[flag])
+    use = csi.bring_up(volume_for(csi, capability), capability, readonly=True)
+    if not os.statvfs(use.target).f_flag & bit:
+        raise ClauseViolation("a read-only publish loses a mount flag", expected=flag, actual="not set")
+
+
 @pytest.mark.clause("csi.node-publish.readonly-cannot-be-written")
 def test_readonly_volume_refuses_writes_after_a_node_expansion(csi: Bench) -> None:
     csi.require(NODE_EXPAND)

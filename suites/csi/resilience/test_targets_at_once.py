@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from fixtures.subjects.csi.bench import Bench, require_mounted
-from fixtures.subjects.csi.content import require_files, write_files
+from fixtures.subjects.csi.content import require_files, user_files, write_files
 from fixtures.subjects.csi.leaks import is_mounted
 from fixtures.subjects.csi.requests import mount
 from reports.model import ClauseViolation
@@ -37,3 +37,19 @@ def test_targets_of_a_volume_at_once_are_each_served(csi: Bench, rng: Random) ->
         left = [str(one.target) for one in uses if is_mounted(one.target)]
         if left:
             raise ClauseViolation("targets unpublished at once are still mounted", expected="none", actual=left)
+
+
+@pytest.mark.clause("csi.concurrency.volumes-at-once-do-not-mix")
+def test_volumes_published_at_once_are_each_at_their_target(csi: Bench, rng: Random) -> None:
+    uses = [csi.bring_up(csi.create()) for _ in range(TARGETS)]
+    contents = [write_files(use.target, rng, f"volume-{number}") for number, use in enumerate(uses)]
+    for _ in range(ROUNDS):
+        side_by_side([partial(insist, csi, csi.unpublishing(use)) for use in uses])
+        side_by_side([partial(insist, csi, csi.publishing(use)) for use in uses])
+        for use, content in zip(uses, contents, strict=True):
+            found = user_files(use.target)
+            if found != sorted(content.digests):
+                raise ClauseViolation(
+                    "a target published beside others shows another volume",
+                    expected=sorted(content.digests), actual=found[:8],
+                )  # fmt: skip

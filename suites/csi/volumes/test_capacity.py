@@ -11,7 +11,7 @@ from fixtures.subjects.csi.requests import MIB, block, changed, messages, mount,
 from fixtures.wait import wait_until
 from reports.model import ClauseViolation, NotApplicable
 from suites.csi.volumes.growth import EXPAND, expanding
-from suites.csi.volumes.topologies import foreign_segments, own_segments
+from suites.csi.volumes.topologies import foreign_segments, own_segments, requiring
 
 UNLIKELY = [mount(fs_type="seatrialfs"), block(), mount("MULTI_NODE_MULTI_WRITER"), block("MULTI_NODE_MULTI_WRITER")]
 
@@ -73,6 +73,16 @@ def test_stated_sizes_of_volumes_are_consistent(csi: Bench, capabilities: list[A
 def test_capacity_in_a_foreign_topology_is_none(csi: Bench) -> None:
     topology = messages().Topology(segments=foreign_segments(csi))
     require_none(csi, question(csi, accessible_topology=topology), "the driver serves no such topology")
+
+
+@pytest.mark.clause("csi.get-capacity.foreign-topology-has-none")
+def test_capacity_in_a_topology_that_is_foreign_in_one_segment_is_none(csi: Bench) -> None:
+    own, foreign = own_segments(csi), foreign_segments(csi)
+    for key in own:
+        place = {**own, key: foreign[key]}
+        request = question(csi, accessible_topology=messages().Topology(segments=place))
+        if csi.client.answer(requiring(csi.creation(), [place])).code == "RESOURCE_EXHAUSTED":
+            require_none(csi, request, f"no volume can be made, for want of {key}={foreign[key]}")
 
 
 @pytest.mark.clause("csi.get-capacity.own-topology-is-answered")

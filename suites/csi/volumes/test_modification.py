@@ -64,6 +64,21 @@ def test_modified_volume_has_the_new_values(csi: Bench) -> None:
         raise ClauseViolation("a modification was answered OK and has no effect", expected=second, actual=first)
 
 
+@pytest.mark.clause("csi.modify-volume.takes-effect")
+@pytest.mark.parametrize("state", ["attached", "published", "taken down"])
+def test_volume_modified_where_it_is_in_use_has_the_new_values(csi: Bench, state: str) -> None:
+    volume, first, second = readable(csi)
+    if state == "attached":
+        csi.attach(volume, mount())
+    else:
+        use = csi.bring_up(volume)
+    if state == "taken down":
+        csi.take_down(use)
+    csi.client.call(modifying(volume, second))
+    if not has(csi, volume, second) or has(csi, volume, first):
+        raise ClauseViolation(f"a modification of a volume {state} has no effect", expected=second, actual=first)
+
+
 @pytest.mark.clause("csi.modify-volume.unknown-parameter-is-refused")
 @pytest.mark.parametrize("key", FOREIGN)
 def test_modification_by_an_unknown_key_is_invalid(csi: Bench, key: str) -> None:

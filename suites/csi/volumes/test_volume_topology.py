@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fixtures.subjects.csi.bench import Bench
+from fixtures.subjects.csi.requests import from_snapshot, from_volume
 from reports.model import ClauseViolation, NotApplicable
 from suites.csi.volumes.topologies import (
     CONSTRAINTS,
@@ -16,6 +17,8 @@ from suites.csi.volumes.topologies import (
     require_well_formed,
     requiring,
 )
+
+CLONE, SNAPSHOT = "controller.CLONE_VOLUME", "controller.CREATE_DELETE_SNAPSHOT"
 
 
 def require_provisioning_in(csi: Bench, segments: Segments) -> None:
@@ -68,6 +71,23 @@ def test_volume_for_the_second_node_lies_there(csi: Bench) -> None:
     elsewhere = own_segments(csi.second_node())
     require_provisioning_in(csi, elsewhere)
     require_in_requisite(csi.client.call(requiring(csi.creation(), [elsewhere])).volume, [elsewhere])
+
+
+@pytest.mark.clause("csi.create-volume.topology-lies-in-requisite")
+@pytest.mark.parametrize("kind", ["snapshot", "volume"])
+@pytest.mark.parametrize("node", ["first", "second"])
+def test_copy_lies_where_it_is_required(csi: Bench, kind: str, node: str) -> None:
+    csi.require(SNAPSHOT if kind == "snapshot" else CLONE)
+    own, elsewhere = own_segments(csi), own_segments(csi.second_node())
+    home, wanted = (own, elsewhere) if node == "second" else (elsewhere, own)
+    require_provisioning_in(csi, home)
+    volume = csi.client.call(requiring(csi.creation(), [home])).volume
+    source = from_snapshot(csi.snapshot(volume).snapshot_id) if kind == "snapshot" else from_volume(volume.volume_id)
+    request = requiring(csi.creation(source=source), [wanted])
+    answer = csi.client.answer(request)
+    if answer.code in ("RESOURCE_EXHAUSTED", "INVALID_ARGUMENT"):
+        raise NotApplicable(f"the driver makes copies where their source is only: {answer.details}")
+    require_in_requisite(csi.client.call(request).volume, [wanted])
 
 
 @pytest.mark.clause("csi.create-volume.preference-is-followed")
