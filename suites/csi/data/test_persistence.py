@@ -19,8 +19,9 @@ from fixtures.subjects.csi.content import (
     write_block,
     write_files,
 )
-from fixtures.subjects.csi.requests import block, from_snapshot
+from fixtures.subjects.csi.requests import block, from_snapshot, from_volume, mount
 from reports.model import ClauseViolation
+from suites.csi.node.test_node_conflicts import volume_for
 
 SPARSE = 1 << 20
 
@@ -120,3 +121,22 @@ def test_two_volumes_brought_up_again_are_not_mixed(csi: Bench, rng: Random, ord
     pairs = list(zip(uses, contents, strict=True))
     for use, content in pairs if order == "same" else reversed(pairs):
         require_files(csi.bring_up(use.volume).target, content, "two volumes were brought up again")
+
+
+@pytest.mark.clause("csi.data.copies-keep-file-properties")
+@pytest.mark.parametrize("kind", ["mount", "shared"])
+@pytest.mark.parametrize("copied", ["clone", "restore"])
+def test_file_properties_are_those_of_the_source(csi: Bench, kind: str, copied: str) -> None:
+    csi.require("controller.CLONE_VOLUME" if copied == "clone" else "controller.CREATE_DELETE_SNAPSHOT")
+    capability = mount("MULTI_NODE_MULTI_WRITER") if kind == "shared" else mount()
+    use = csi.bring_up(volume_for(csi, capability), capability)
+    make_properties(use.target)
+    before = properties(use.target)
+    volume_id = use.volume.volume_id
+    source = from_volume(volume_id) if copied == "clone" else from_snapshot(csi.snapshot(use.volume).snapshot_id)
+    after = properties(csi.bring_up(csi.create(capability, source=source), capability).target)
+    lost = {name: after.get(name) for name in before if before[name] != after.get(name)}
+    if lost:
+        raise ClauseViolation(
+            f"a {copied} has other files", expected={name: before[name] for name in lost}, actual=lost
+        )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from fixtures.subjects.csi.bench import Bench
+from fixtures.subjects.csi.groups import GROUPS, describing, make_group
 from fixtures.subjects.csi.requests import changed, from_volume, messages, mount, span
-from suites.csi.requests.complete import attach, expand, modify, node_expand, publish, stage, stats, validate
+from suites.csi.requests.complete import attach, expand, group, modify, node_expand, publish, stage, stats, validate
 
 IMPOSSIBLE = 1 << 62  # bytes: four exbibytes
 Pair = tuple[Any, Any]
@@ -81,6 +83,55 @@ def snapshot_in_conflict(csi: Bench) -> Pair:
     return changed(request, source_volume_id=csi.create().volume_id), request
 
 
+def stage_in_conflict(csi: Bench) -> Pair:
+    csi.require("node.STAGE_UNSTAGE_VOLUME")
+    volume = csi.create()
+    request = csi.staging(volume, mount(), csi.attach(volume, mount()))
+    csi.client.call(request)
+    return changed(request, volume_capability=mount("SINGLE_NODE_READER_ONLY")), request
+
+
+def publish_in_conflict(csi: Bench) -> Pair:
+    request = csi.publishing(csi.bring_up(csi.create()))
+    return changed(request, readonly=True), request
+
+
+def publish_of_what_is_not_staged(csi: Bench) -> Pair:
+    csi.require("node.STAGE_UNSTAGE_VOLUME")
+    use = csi.prepare(csi.create())
+    other = csi.path("not-staged")
+    csi.place.make(other)
+    return csi.publishing(replace(use, staging=other)), csi.publishing(use)
+
+
+def second_target_of_a_single_writer(csi: Bench) -> Pair:
+    csi.require("node.SINGLE_NODE_MULTI_WRITER")
+    capability = mount("SINGLE_NODE_SINGLE_WRITER")
+    use = csi.bring_up(csi.create(capability), capability)
+    return csi.publishing(replace(use, target=csi.folder / "second")), csi.publishing(use)
+
+
+def attach_to_another_node(csi: Bench) -> Pair:
+    second = csi.second_node()
+    request = attach(csi)
+    csi.client.call(request)
+    return changed(request, node_id=second.capabilities.node_id), request
+
+
+def deletion_of_a_group_member(csi: Bench) -> Pair:
+    csi.require(GROUPS)
+    made = make_group(csi, group(csi))
+    member = messages().DeleteSnapshotRequest(snapshot_id=made.snapshots[0].snapshot_id)
+    return member, describing(made)
+
+
+def group_snapshot_in_conflict(csi: Bench) -> Pair:
+    csi.require(GROUPS)
+    request = group(csi)
+    csi.wait_until_ready(request)
+    return changed(request, source_volume_ids=[csi.create().volume_id]), request
+
+
 def stage_for_an_unheard_mode(csi: Bench) -> Pair:
     request = stage(csi)
     return _with_unheard_mode(request), request
@@ -113,8 +164,10 @@ def listing_from_an_unknown_token(csi: Bench) -> Pair:
 
 REFUSALS: list[Callable[[Bench], Pair]] = [
     creation_of_an_impossible_size, creation_of_an_absent_source, creation_in_conflict, deletion_in_use,
-    attach_to_an_absent_node, attach_in_conflict, validation_of_nothing, modification_of_an_unknown_parameter,
-    expansion_to_an_impossible_size, expansion_before_a_deletion, snapshot_in_conflict, stage_for_an_unheard_mode,
-    publish_for_an_unheard_mode, node_expansion_to_an_impossible_size, statistics_of_an_absent_path,
+    attach_to_an_absent_node, attach_in_conflict, attach_to_another_node, validation_of_nothing,
+    modification_of_an_unknown_parameter, expansion_to_an_impossible_size, expansion_before_a_deletion,
+    snapshot_in_conflict, deletion_of_a_group_member, group_snapshot_in_conflict, stage_for_an_unheard_mode,
+    stage_in_conflict, publish_for_an_unheard_mode, publish_in_conflict, publish_of_what_is_not_staged,
+    second_target_of_a_single_writer, node_expansion_to_an_impossible_size, statistics_of_an_absent_path,
     statistics_of_an_absent_volume, listing_from_an_unknown_token,
 ]  # fmt: skip
