@@ -13,14 +13,14 @@ from fixtures.subjects.csi.bench import Bench, InUse
 from fixtures.subjects.csi.requests import from_snapshot, from_volume, span
 from reports.model import NotApplicable
 from suites.csi.data.kinds import KINDS
-from suites.csi.volumes.growth import EXPAND, expanded_offline, node_expanding, require_room, room
+from suites.csi.volumes.growth import EXPAND, expanded_offline, node_expanding, require_room
 
 kinds = pytest.mark.parametrize("kind", KINDS)
 
 
-def size_of(use: InUse) -> int:
-    """Bytes that a copy has to be asked for: what the volume has, or what its user sees where it does not say."""
-    return int(use.volume.capacity_bytes) or room(use.target)
+def size_of(csi: Bench, use: InUse) -> int:
+    """Bytes that a copy has to be asked for: what the volume has, or what it was asked for where it does not say."""
+    return int(use.volume.capacity_bytes) or csi.options.capacity
 
 
 def remounted(csi: Bench, use: InUse) -> InUse:
@@ -31,17 +31,17 @@ def remounted(csi: Bench, use: InUse) -> InUse:
 def cloned(csi: Bench, use: InUse) -> InUse:
     csi.require("controller.CLONE_VOLUME")
     source = from_volume(use.volume.volume_id)
-    return csi.bring_up(csi.create(use.capability, source=source, capacity=span(size_of(use))), use.capability)
+    return csi.bring_up(csi.create(use.capability, source=source, capacity=span(size_of(csi, use))), use.capability)
 
 
 def restored(csi: Bench, use: InUse) -> InUse:
     source = from_snapshot(csi.snapshot(use.volume).snapshot_id)
-    return csi.bring_up(csi.create(use.capability, source=source, capacity=span(size_of(use))), use.capability)
+    return csi.bring_up(csi.create(use.capability, source=source, capacity=span(size_of(csi, use))), use.capability)
 
 
 def expanded(csi: Bench, use: InUse) -> InUse:
     csi.require(EXPAND)
-    size = 2 * size_of(use)
+    size = 2 * size_of(csi, use)
     grown, needs_node = expanded_offline(csi, use, size)
     if needs_node:
         csi.client.call(node_expanding(grown, size))

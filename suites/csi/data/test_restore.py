@@ -21,7 +21,7 @@ from fixtures.subjects.csi.requests import block, from_snapshot, from_volume, me
 from reports.model import ClauseViolation, NotApplicable
 from suites.csi.data.copying import sized_copy
 from suites.csi.node.file_systems import in_use_with
-from suites.csi.volumes.growth import require_room, room
+from suites.csi.volumes.growth import require_room
 
 SNAPSHOT = "controller.CREATE_DELETE_SNAPSHOT"
 LARGE = 80 << 20  # more than the size that a driver may choose where it is not told one
@@ -110,7 +110,7 @@ def test_copy_of_a_file_system_in_a_larger_size_offers_the_room(
     capability = mount(fs_type=fs_type)
     use = in_use_with(csi, capability)
     content = write_files(use.target, rng)
-    size = 2 * max(csi.options.capacity, use.volume.capacity_bytes, room(use.target))
+    size = 2 * max(csi.options.capacity, use.volume.capacity_bytes)
     volume_id = use.volume.volume_id
     source = from_snapshot(csi.snapshot(use.volume).snapshot_id) if kind == "snapshot" else from_volume(volume_id)
     up = csi.bring_up(sized_copy(csi, csi.creation(capability, source=source, capacity=span(size))), capability)
