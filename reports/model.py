@@ -208,6 +208,28 @@ class ClauseStanding:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """An informing clause beside the last signed sign-off (pipelines/statistics.py).
+
+    call: regressed | still-regressed | not-seen (no drop was seen: read it with `detectable`) | no-basis | no-sample.
+    failures of runs count first attempts. p is one-sided; adjusted is p after false-discovery control; least_p is
+    the smallest p that this many runs could give. detectable is the smallest drop in points that these runs would
+    have shown; each is None where it cannot be told.
+    """
+
+    clause: str
+    call: str
+    failures: int = 0
+    runs: int = 0
+    basis_failures: int = 0
+    basis_runs: int = 0
+    p: float | None = None
+    adjusted: float | None = None
+    least_p: float | None = None
+    detectable: float | None = None
+
+
+@dataclass(frozen=True)
 class Decision:
     """A gate's answer for one stage. exit code: verdict.exit_code."""
 
@@ -217,6 +239,7 @@ class Decision:
     standings: tuple[ClauseStanding, ...] = ()
     waivers_used: tuple[str, ...] = ()
     decided: str = ""
+    comparisons: tuple[Comparison, ...] = ()
 
 
 def to_json(value: Any) -> Any:

@@ -63,6 +63,7 @@ from typing import Any, TypeVar
 from reports import record as record_file
 from reports.model import (
     ClauseStanding,
+    Comparison,
     Component,
     Decision,
     Part,
@@ -280,6 +281,7 @@ def decision_from_json(data: Mapping[str, Any]) -> Decision:
         ),
         waivers_used=tuple(str(item) for item in data.get("waivers_used") or ()),
         decided=_time(data.get("decided")),
+        comparisons=tuple(_make(Comparison, item) for item in data.get("comparisons") or ()),
     )
 
 
