@@ -181,15 +181,28 @@ class Table:
             return default
         return str(value)
 
-    def number(self, key: str, default: float, *, least: float = 0) -> float:
-        value = self._take(key, (int, float), "a number", False)  # type: ignore[arg-type]
+    def number(
+        self, key: str, default: float, *, least: float = 0, most: float = math.inf, required: bool = False
+    ) -> float:
+        value = self._take(key, (int, float), "a number", required)  # type: ignore[arg-type]
         if value is not None and not math.isfinite(value):
             self.problem(key, f"must be a number that ends, not {value}.")
             return default
         if value is not None and value < least:
             self.problem(key, f"must be at least {least:g}, not {value:g}.")
             return default
+        if value is not None and value > most:
+            self.problem(key, f"must be at most {most:g}, not {value:g}.")
+            return default
         return default if value is None else float(value)
+
+    def count(self, key: str, default: int, *, least: int = 0) -> int:
+        """A whole number."""
+        value = self.number(key, default, least=least)
+        if value != int(value):
+            self.problem(key, f"must be a whole number, not {value:g}.")
+            return default
+        return int(value)
 
     def flag(self, key: str, default: bool = False) -> bool:
         value = self._take(key, bool, "true or false", False)

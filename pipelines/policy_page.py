@@ -1,0 +1,126 @@
+"""Writes docs/policy.md from the declarations in policy.py, so that page and program never differ.
+
+python -m pipelines.policy_page
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from pipelines.policy import TABLES, Threshold
+from pipelines.settings import Key, keys
+from reports.render.files import write_atomically
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "policy.md"
+HEAD = """\
+# The policy file
+
+Made by `python -m pipelines.policy_page` from `pipelines/policy.py`; do not edit it here.
+
+A policy says what one stage must show. Each stage of the pipeline file names its own (`policy = "policy/x.toml"`), so
+that staging may ask for more than dev. Every key but `name` and `required-levels` may be left out. A key that is not
+listed here is an error with file, line, field and the nearest known one.
+
+What a change of policy does is seen before it is made: `python -m pipelines replay --policy new.toml runs/*` decides
+old runs again under the new policy and lists, clause by clause, what would have come out differently.
+
+```toml
+[policy]
+name = "staging"
+required-levels = ["must"]
+required-suites = ["csi", "cni", "cri"]
+informing-clauses = ["csi.node-expand.idempotent"]
+allowed-outcomes = ["pass", "waived", "not-applicable", "uncovered"]
+max-age-hours = 24
+
+[waivers]
+owners = ["node team", "release managers"]
+longest-days = 90
+
+[budgets]
+retries = 1
+flakes = 2
+minutes = 20
+
+[statistics]
+minimum-failures = 3
+claim-drop-points = 25
+
+[[threshold]]
+figure = "cluster-ready-seconds"
+direction = "lower"
+limit = 60
+tolerance-percent = 30
+```
+
+Figures that every stage has: `minutes` (from the record's first to its last line) and `results-per-second`; a stage
+with a local cluster has `cluster-ready-seconds`. A test gives more with
+`request.node.user_properties.append(("seatrial_figure", ("<name>", value)))`. Of a figure that is measured more than
+once in a stage, the worst value counts.
+
+How the rules work together:
+
+- **A required clause** blocks when it fails, whatever the numbers say. A failure that a retry did not show again is a
+  flake: it does not block by itself, is always told, and counts against the budget. A retry beyond the policy's number
+  is not looked at.
+- **An informing clause** is compared with the last signed sign-off, if the file has a `[statistics]` table. Only first
+  attempts count there, so a retry never makes a number better. Without a sign-off before it, the gate says so.
+- **Quarantine** takes a test out, never a clause: its failure does not block, and a required clause of which nothing
+  else passed is INCONCLUSIVE. It ends by itself after the clean runs, or at its deadline.
+- **A key test** that failed voids the run: INVALID, and every failure beside it becomes a note.
+"""
+TITLES = {
+    "policy": "What is required",
+    "waivers": "Who may let a failure by",
+    "budgets": "What a run may cost",
+    "sample": "How much must have been seen",
+    "statistics": "How informing clauses are compared",
+    "quarantine": "When a flaky test may be set aside",
+}
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [HEAD]
+    for name, kind in TABLES:
+        parts.append(_table(f"[{name}]", TITLES[name], kind))
+    parts.append(_table("[[threshold]]", "What measured figures must keep to", Threshold))
+    return "\n".join(parts)
+
+
+def _table(name: str, title: str, kind: type) -> str:
+    lines = [f"## `{name}`: {title.lower()}", "", "| Key | Value | Default | Meaning |", "| --- | --- | --- | --- |"]
+    for _, key, default in keys(kind):
+        value = "required" if key.required else _shown(key, default)
+        lines.append(f"| `{key.name}` | {_kind(key)} | {value} | {key.meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+def _kind(key: Key) -> str:
+    words = {"texts": "list of strings", "text": "string", "flag": "true or false", "count": "whole number"}
+    told = words.get(key.kind, "number")
+    if key.choices:
+        return f"{told}: {', '.join(f'`{item}`' for item in key.choices)}"
+    if key.kind in ("number", "count") and (key.least > 0 or key.most < math.inf):
+        most = f" to {key.most:g}" if key.most < math.inf else " or more"
+        return f"{told}, {key.least:g}{most}"
+    return told
+
+
+def _shown(key: Key, default: Any) -> str:
+    if default is None:
+        return "none"
+    if key.kind == "flag":
+        return "`true`" if default else "`false`"
+    if key.kind == "texts":
+        chosen = [item for item in key.choices if item in default]
+        return f"`[{', '.join(chosen)}]`" if chosen else "`[]`"
+    if key.kind == "text":
+        return f"`{default}`" if default else "empty"
+    return f"`{default / key.scale:g}`"
+
+
+if __name__ == "__main__":
+    write_atomically(PAGE, page())
