@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument("run", type=Path, metavar="RUN", help="a run folder, e.g. runs/20261123-221500-1a2b")
     _gate(commands.add_parser("gate", help="decide again from a run's files, on any machine"))
     _promote(commands.add_parser("promote", help="release what a sign-off stands for, by its digests"))
+    _ledger(commands.add_parser("ledger", help="check the ledger of promotions, offline"))
     lock = commands.add_parser("lock", help="check a candidate file and print what it pins")
     _candidate(lock)
     return top
@@ -141,3 +142,15 @@ def _promote(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--threshold", type=int, default=1, metavar="M", help="how many of the keys must have signed (1)"
     )
+
+
+def _ledger(command: argparse.ArgumentParser) -> None:
+    verify = command.add_subparsers(dest="action", required=True, metavar="ACTION").add_parser(
+        "verify", help="check every entry, the chain and the signed head; 2 where something lies after the last entry"
+    )
+    verify.add_argument("folder", type=Path, metavar="FOLDER", help="the ledger's folder, e.g. deployments/ledger")
+    verify.add_argument("--key", type=Path, action="append", default=[], metavar="PEM", help="a public key you trust")
+    verify.add_argument(
+        "--expect", default="", metavar="COUNT:HASH", help="a head noted before: an old copy is refused"
+    )
+    verify.add_argument("--entries", action="store_true", help="print the entries, one a line")

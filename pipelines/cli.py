@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pipelines import arguments, housekeeping, judging, waivers
+from pipelines import arguments, housekeeping, judging, releasing, waivers
 from pipelines.candidate import load as load_candidate
 from pipelines.configuration import Misconfigured
 from pipelines.screen import Screen
@@ -153,5 +153,6 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "report": judging.report,
     "gate": _quietly(judging.gate_again),
     "promote": judging.promote,
+    "ledger": _quietly(releasing.verify_ledger),
     "lock": _quietly(_lock),
 }

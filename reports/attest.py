@@ -7,25 +7,22 @@ reports/verification.py; `verify` is offered here too.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from securesystemslib.dsse import Envelope
-
+from reports import envelope as envelopes
 from reports import findings
+from reports.envelope import EnvelopeError
 from reports.findings import Findings
-from reports.keys import PrivateKey, development_key, generate_key, load_private_key
+from reports.keys import PrivateKey, development_key, generate_key, load_signer
 from reports.model import Verdict, to_json
-from reports.render.files import write_atomically
 from reports.run_folder import RunFolder, RunFolderError, Stage, moment, sha256_of
 from reports.verification import (
     PAYLOAD_TYPE,
     PREDICATE_TYPE,
     STATEMENT_TYPE,
-    EnvelopeError,
     Verification,
     read_envelope,
     verify,
@@ -37,23 +34,20 @@ SIGNOFF = "signoff.dsse.json"
 _RENDERED = ("report.html", "junit.xml", "ctrf.json")
 
 
-def sign(run_dir: Path, keys: Sequence[Path] = (), now: datetime | None = None) -> Path:
+def sign(run_dir: Path, keys: Sequence[Path | str] = (), now: datetime | None = None) -> Path:
     """Sign a finished run and write runs/<id>/signoff.dsse.json; returns its path.
 
-    keys: private key files of those who sign. Without any, this machine's development key signs and the
-    envelope says so: it then verifies as valid and untrusted. Render first: the report's digest is bound too.
+    keys: private keys of those who sign: files, or as reports.keys.load_signer takes them. Without any, this
+    machine's development key signs and the envelope says so: it then verifies as valid and untrusted. Render
+    first: the report's digest is bound too.
     RunFolderError: the run passed, and its records are not of the candidate and parts beside them.
     """
     run_dir = Path(run_dir)
-    signers = [load_private_key(key) for key in keys] or [development_key()]
+    signers = [load_signer(key) for key in keys] or [development_key()]
     found = findings.of_folder(run_dir)
     _require_same_candidate(found.run)
     statement = statement_of(found, signers, now or datetime.now(UTC))
-    payload = json.dumps(statement, indent=1, sort_keys=True, ensure_ascii=False).encode()
-    envelope = Envelope(payload, PAYLOAD_TYPE, {})
-    for signer in signers:
-        envelope.sign(signer.signer)
-    return write_atomically(run_dir / SIGNOFF, json.dumps(envelope.to_dict(), indent=1) + "\n")
+    return envelopes.write(run_dir / SIGNOFF, envelopes.seal(statement, PAYLOAD_TYPE, signers))
 
 
 def _require_same_candidate(run: RunFolder) -> None:
@@ -73,7 +67,7 @@ def _require_same_candidate(run: RunFolder) -> None:
                 raise RunFolderError(f"{run.path}: {text}")
 
 
-def add_signature(envelope_path: Path, key: Path, now: datetime | None = None) -> Path:
+def add_signature(envelope_path: Path, key: Path | str, now: datetime | None = None) -> Path:
     """Add one more signature over the same payload, for M-of-N sign-offs.
 
     EnvelopeError: not a sign-off, signed by a development key (sign again with real keys instead), or its
@@ -85,8 +79,8 @@ def add_signature(envelope_path: Path, key: Path, now: datetime | None = None) -
     if not present.ok:
         raise EnvelopeError(f"{envelope_path}: will not be signed: {present.problems[0]}")
     envelope = read_envelope(envelope_path)
-    envelope.sign(load_private_key(key).signer)
-    return write_atomically(envelope_path, json.dumps(envelope.to_dict(), indent=1) + "\n")
+    envelopes.sign(envelope, load_signer(key))
+    return envelopes.write(envelope_path, envelope)
 
 
 def statement_of(found: Findings, signers: Sequence[PrivateKey], now: datetime) -> dict[str, Any]:

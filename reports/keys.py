@@ -1,7 +1,7 @@
 """Keys that sign a sign-off: PEM files, and the development key that is made on first use.
 
-Belongs here: reading, making and storing keys. A development key proves that nobody changed a sign-off after
-this machine wrote it; it never proves that somebody may release.
+Belongs here: reading, making and storing keys; a key that a key service holds is named by its URI. A development
+key proves that nobody changed a sign-off after this machine wrote it; it never proves that somebody may release.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
     load_pem_public_key,
 )
-from securesystemslib.signer import CryptoSigner, SSlibKey
+from securesystemslib.exceptions import UnsupportedLibraryError
+from securesystemslib.signer import SIGNER_FOR_URI_SCHEME, CryptoSigner, Signer, SSlibKey
 
 DEVELOPMENT_KEY = "development.pem"
+PUBLIC_BESIDE = "#"  # between a key service's URI and the file of its public half; no scheme uses a fragment itself
 
 
 class KeyFileError(Exception):
@@ -43,7 +45,7 @@ class PublicKey:
 class PrivateKey:
     """A private key ready to sign, and whether it is this machine's development key."""
 
-    signer: Any  # securesystemslib's CryptoSigner, which comes without types
+    signer: Any  # a securesystemslib Signer, which comes without types
     public: PublicKey
     development: bool = False
 
@@ -91,6 +93,29 @@ def development_key(folder: Path | None = None) -> PrivateKey:
     return PrivateKey(key.signer, key.public, development=True)
 
 
+def load_signer(where: str | Path) -> PrivateKey:
+    """A key that signs: a file (load_private_key), or SCHEME:KEY#PUBLIC.pem for a key that a service or token holds.
+
+    The schemes are securesystemslib's (awskms, azurekms, gcpkms, hv for Vault, hsm for PKCS#11, file2). The public
+    half is a file, so that signing asks the service for one signature and nothing else. KeyFileError: unusable.
+    """
+    scheme, colon, _ = str(where).partition(":")
+    if not colon or scheme not in SIGNER_FOR_URI_SCHEME:
+        return load_private_key(Path(where))
+    uri, _, public_file = str(where).partition(PUBLIC_BESIDE)
+    if not public_file:
+        raise KeyFileError(f"{where}: name the file of its public half too: {uri}{PUBLIC_BESIDE}release.pub.pem")
+    public = load_public_key(Path(public_file))
+    try:
+        signer = Signer.from_priv_key_uri(uri, public.key)
+        signer.sign(b"Seatrial asks whether this key can sign")
+    except UnsupportedLibraryError as error:
+        raise KeyFileError(f"{uri}: {error}. Install what securesystemslib needs for {scheme}.") from error
+    except Exception as error:  # each service's client has its own errors, which securesystemslib passes on
+        raise KeyFileError(f"{uri}: cannot sign: {error}") from error
+    return PrivateKey(signer, public, development=_is_development(public))
+
+
 def load_private_key(path: Path) -> PrivateKey:
     """Read an Ed25519 private key (PEM, PKCS#8, not encrypted, not readable by others)."""
     data = _bytes(path)
@@ -124,18 +149,19 @@ def load_public_key(path: Path) -> PublicKey:
 
 
 def parse_public_key(pem: str, where: str) -> PublicKey:
-    """A public key from PEM text; where names it in an error."""
+    """A public key (Ed25519, ECDSA or RSA) from PEM text; where names it in an error."""
     try:
         return _public(SSlibKey.from_crypto(load_pem_public_key(pem.encode())))
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise KeyFileError(f"{where}: not an Ed25519 public key in PEM form") from error
+        raise KeyFileError(f"{where}: not an Ed25519, ECDSA or RSA public key in PEM form") from error
 
 
 def _public(key: Any) -> PublicKey:
-    if key.keytype != "ed25519":
-        raise ValueError(f"{key.keytype} is not Ed25519")
-    raw = Ed25519PublicKey.from_public_bytes(bytes.fromhex(key.keyval["public"]))
-    return PublicKey(str(key.keyid), raw.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode(), key)
+    text = key.keyval["public"]
+    if key.keytype == "ed25519":
+        raw = Ed25519PublicKey.from_public_bytes(bytes.fromhex(text))
+        text = raw.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    return PublicKey(str(key.keyid), text, key)
 
 
 def _bytes(path: Path) -> bytes:

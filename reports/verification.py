@@ -6,7 +6,6 @@ too old, a waiver run out, and "valid, but nobody vouches for the signer".
 
 from __future__ import annotations
 
-import binascii
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,10 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from securesystemslib.dsse import Envelope
-from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
-
+from reports import envelope as envelopes
 from reports import schema
+from reports.envelope import EnvelopeError
 from reports.keys import KeyFileError, PublicKey, load_public_key, parse_public_key
 from reports.record import RecordError, read
 from reports.run_folder import moment, sha256_of
@@ -27,12 +25,7 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:seatrial:signoff:1"
 SCHEMA = Path(__file__).resolve().parents[1] / "docs" / "signoff.schema.json"
-LARGEST = 64 * 1024 * 1024  # bytes; an envelope beyond this is refused unread
 CLOCK_DIFFERENCE = timedelta(minutes=5)  # between the machine that signed and the one that checks
-
-
-class EnvelopeError(Exception):
-    """A file that is not a sign-off of ours, or one that must not be signed further."""
 
 
 @dataclass(frozen=True)
@@ -110,19 +103,8 @@ def verify(
 
 
 def read_envelope(path: Path) -> Any:
-    """The DSSE envelope in a file, unchecked. EnvelopeError: it is none."""
-    try:
-        if path.stat().st_size > LARGEST:
-            raise EnvelopeError(f"{path}: larger than {LARGEST >> 20} MiB, so not a sign-off")
-        data = json.loads(path.read_text(encoding="utf-8"))
-        envelope = Envelope.from_dict(data)
-    except OSError as error:
-        raise EnvelopeError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, binascii.Error) as error:
-        raise EnvelopeError(f"{path}: not a DSSE envelope: {error}") from error
-    if envelope.payload_type != PAYLOAD_TYPE:
-        raise EnvelopeError(f"{path}: the payload type is {envelope.payload_type!r}, not {PAYLOAD_TYPE!r}")
-    return envelope
+    """The DSSE envelope of an in-toto statement in a file, unchecked. EnvelopeError: it is none."""
+    return envelopes.read(path, PAYLOAD_TYPE)
 
 
 @cache
@@ -133,10 +115,7 @@ def predicate_schema() -> Mapping[str, Any]:
 
 
 def _statement(envelope: Any) -> Mapping[str, Any]:
-    try:
-        data = json.loads(envelope.payload.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise EnvelopeError(f"the payload is not JSON: {error}") from error
+    data = envelopes.payload_of(envelope)
     if isinstance(data, dict) and data.get("predicateType") not in (None, PREDICATE_TYPE):
         raise EnvelopeError(f"the payload is a {data['predicateType']!r}, not a {PREDICATE_TYPE!r}")
     found = schema.faults(data, predicate_schema())
@@ -155,31 +134,17 @@ def _check_signatures(
     known = dict(given) or named
     if not envelope.signatures:
         return [*problems, "the envelope holds no signature"], notes
-    for keyid, signature in envelope.signatures.items():
+    for keyid in envelope.signatures:
         key = known.get(keyid) or named.get(keyid)
         if key is None:
             notes.append(f"a signature by {keyid[:12]}, which is none of the keys given, was not checked")
             continue
-        try:
-            key.key.verify_signature(signature, envelope.pae())
-        except (UnverifiedSignatureError, VerificationError, ValueError):
+        if not envelopes.holds(envelope, key):
             problems.append(f"the signature by {keyid[:12]} does not hold: the payload or it was changed after signing")
-    good = _accepted(envelope, known)
+    good = len(envelopes.accepted(envelope, known.values()))
     if good < threshold and not problems:
         problems.append(_too_few(envelope, given, good, threshold))
     return problems, notes
-
-
-def _accepted(envelope: Any, known: Mapping[str, PublicKey]) -> int:
-    """How many different keys signed, as securesystemslib counts them."""
-    count = 0
-    for key in known.values():
-        try:
-            envelope.verify([key.key], 1)
-        except VerificationError:
-            continue
-        count += 1
-    return count
 
 
 def _too_few(envelope: Any, given: Mapping[str, PublicKey], good: int, threshold: int) -> str:

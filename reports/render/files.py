@@ -9,6 +9,18 @@ from pathlib import Path
 
 def write_atomically(path: Path, data: str | bytes, mode: int = 0o644) -> Path:
     """Write beside the target, fsync, rename, fsync the folder. mode: permissions of the new file."""
+    beside = write_beside(path, data, mode)
+    try:
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+    return path
+
+
+def write_beside(path: Path, data: str | bytes, mode: int = 0o644) -> Path:
+    """A whole, durable file beside the target, to be renamed to it. OSError: there is none."""
     payload = data.encode("utf-8") if isinstance(data, str) else data
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     beside = Path(name)
@@ -18,13 +30,16 @@ def write_atomically(path: Path, data: str | bytes, mode: int = 0o644) -> Path:
             file.write(payload)
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(path)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    return beside
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the renames in a folder durable."""
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(handle)
     finally:
-        os.close(folder)
-    return path
+        os.close(handle)

@@ -51,7 +51,7 @@ def test_private_key_given_for_checking_is_refused(tmp_path: Path) -> None:
 def test_file_that_is_no_key_is_refused_by_name(tmp_path: Path, text: str) -> None:
     (tmp_path / "k.pem").write_text(text)
     (tmp_path / "k.pem").chmod(0o600)
-    with pytest.raises(keys.KeyFileError, match=r"k\.pem: not an Ed25519 public key"):
+    with pytest.raises(keys.KeyFileError, match=r"k\.pem: not an Ed25519, ECDSA or RSA public key"):
         keys.load_public_key(tmp_path / "k.pem")
     with pytest.raises(keys.KeyFileError, match=r"k\.pem: not a private key"):
         keys.load_private_key(tmp_path / "k.pem")
