@@ -2,6 +2,7 @@
 
 pytest_plugins = (
     "reports.recorder",
+    "reports.retries",
     "fixtures.plugin",
     "fixtures.evidence",
     "fixtures.clusters.plugin",

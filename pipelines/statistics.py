@@ -44,8 +44,9 @@ class Basis:
     """What the last signed sign-off recorded: the only thing that "worse" can be measured by.
 
     run, signed (RFC 3339 UTC) and signoff (sha256 of its file) say which one. regressed: clauses that it called
-    worse; their counts are older ones, so that a lower bar never becomes the next basis. figures: measured figures
-    by "<stage>/<name>". clean: runs in a row, up to it, in which a quarantined test passed.
+    worse; their counts are older ones, so that a lower bar never becomes the next basis. figures: the least and
+    the most of what was measured, by "<stage>/<name>". clean: runs in a row, up to it, in which a
+    quarantined test passed.
     """
 
     run: str = ""
@@ -53,7 +54,7 @@ class Basis:
     signoff: str = ""
     clauses: Mapping[str, Counts] = field(default_factory=dict)
     regressed: frozenset[str] = frozenset()
-    figures: Mapping[str, float] = field(default_factory=dict)
+    figures: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     clean: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -64,7 +65,7 @@ class Rules:
     level: the share of false alarms among all alarms that one accepts. minimum_failures: fewer are no regression.
     pity: points that a clause may lose before it counts. keep_level and keep_pity: a clause that was called worse
     stays so while its own p and its drop are beyond these. power: how surely a drop must be seen to be called one
-    that the sample can see.
+    that the sample can see. minimum_runs: a clause with fewer has no sample.
     """
 
     level: float = 0.05
@@ -73,10 +74,11 @@ class Rules:
     keep_level: float = 0.10
     keep_pity: float = 3.0
     power: float = 0.8
+    minimum_runs: int = 1
 
     def __post_init__(self) -> None:
-        if self.pity < 0 or self.minimum_failures < 1:
-            raise ValueError("a clause without a failure cannot be worse: pity is at least 0, minimum_failures 1")
+        if self.pity < 0 or self.minimum_failures < 1 or self.minimum_runs < 1:
+            raise ValueError("a clause without a failure cannot be worse: pity is at least 0, the minimums 1")
         if self.keep_level < self.level or self.keep_pity > self.pity:
             raise ValueError("a clause that was called worse must not get well more easily than it fell ill")
 
@@ -167,7 +169,7 @@ def compare(now: Mapping[str, Counts], basis: Basis | None, rules: Rules) -> tup
     """
     known = basis.clauses if basis else {}
     names = sorted(now)
-    judged = [name for name in names if name in known and known[name].runs and now[name].runs]
+    judged = [name for name in names if name in known and known[name].runs and now[name].runs >= rules.minimum_runs]
     plain = {name: p_value(known[name], now[name]) for name in judged}
     controlled = dict(zip(judged, adjusted([plain[name] for name in judged]), strict=True))
     found = []

@@ -110,7 +110,11 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Result:
-    """One test's outcome, as written to record.jsonl. duration in seconds, started as RFC 3339 UTC."""
+    """One attempt of a test, as written to record.jsonl. duration in seconds, started as RFC 3339 UTC.
+
+    attempt: 1 for the first; more only where a failed test was run again (reports/attempts.py). figures: what the
+    test measured, by name.
+    """
 
     test: str
     clauses: tuple[str, ...]
@@ -126,6 +130,8 @@ class Result:
     worker: str = ""
     harness_error: bool = False
     evidence: tuple[Evidence, ...] = ()
+    attempt: int = 1
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -230,8 +236,25 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Measurement:
+    """A measured figure beside its threshold. value: the worst one measured, None if there was none; basis likewise
+    of the last sign-off. standing: pass | fail | missing."""
+
+    figure: str
+    standing: str
+    direction: str
+    value: float | None = None
+    limit: float | None = None
+    tolerance: float | None = None
+    basis: float | None = None
+
+
+@dataclass(frozen=True)
 class Decision:
-    """A gate's answer for one stage. exit code: verdict.exit_code."""
+    """A gate's answer for one stage. exit code: verdict.exit_code.
+
+    flakes: tests that failed and then passed. quarantined: tests that failed and did not block for being in quarantine.
+    """
 
     stage: str
     verdict: Verdict
@@ -240,6 +263,9 @@ class Decision:
     waivers_used: tuple[str, ...] = ()
     decided: str = ""
     comparisons: tuple[Comparison, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+    flakes: tuple[str, ...] = ()
+    quarantined: tuple[str, ...] = ()
 
 
 def to_json(value: Any) -> Any:

@@ -156,6 +156,11 @@ def _result(line: Mapping[str, Any]) -> Result:
         raise ValueError("clauses is not a list of ids")
     if not isinstance(line.get("harness_error", False), bool) or isinstance(line.get("duration", 0.0), str):
         raise ValueError("harness_error is true or false, and duration a number")
+    attempt, figures = line.get("attempt", 1), line.get("figures", {})
+    if not isinstance(attempt, int) or isinstance(attempt, bool) or attempt < 1:
+        raise ValueError("attempt is a whole number from 1")
+    if not isinstance(figures, dict) or any(type(value) not in (int, float) for value in figures.values()):
+        raise ValueError("figures are numbers by name")
     return result_from_json(line)
 
 

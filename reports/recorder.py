@@ -25,6 +25,8 @@ from reports.model import Outcome, Result, result_from_json, to_json
 from reports.summary import write_summary
 
 RESULT = pytest.StashKey[dict[str, Any]]()
+ATTEMPT = pytest.StashKey[int]()
+"""Which attempt of the test is running, where reports/retries.py runs it more than once."""
 
 
 class Hooks:
@@ -201,15 +203,18 @@ class Recorder:
             call.excinfo = failure.as_skip(judged)
         outcome = yield
         report = outcome.get_result()
-        state = item.stash.setdefault(RESULT, {"started": call.start, "phases": []})
+        if call.when == "setup":
+            item.stash[RESULT] = {"started": call.start, "phases": []}
+        state = item.stash[RESULT]
         if judged is not None:
             state["phases"].append(judged)
             failure.rewrite(report, judged)
         if report.when == "teardown":
-            report.seatrial = self._result(item, state, call.stop)
+            report.seatrial = state["result"] = self._result(item, state, call.stop)
 
     def _result(self, item: pytest.Item, state: dict[str, Any], stop: float) -> dict[str, Any]:
         judged = failure.worst(state["phases"])
+        measured: list[Any] = [pair for pair in item.user_properties if pair[0] == "seatrial_figure"]
         folders = [str(value) for key, value in item.user_properties if key == "seatrial_evidence"]
         result = Result(
             test=item.nodeid,
@@ -225,6 +230,8 @@ class Recorder:
             repeat=failure.repeat_command(item.nodeid, self.config) if judged.outcome is Outcome.FAIL else "",
             harness_error=judged.harness_error,
             evidence=failure.evidence_in(folders, self.run_dir),
+            attempt=item.stash.get(ATTEMPT, 1),
+            figures={name: value for _, (name, value) in measured},
         )
         answer: dict[str, Any] = to_json(result)
         return answer

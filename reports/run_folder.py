@@ -8,6 +8,8 @@
       policy.toml         optional: the policy that the gates used (byte copy)
       waivers.toml        optional: the waiver file that the gates used (byte copy)
       stages.toml         optional: the pipeline file (byte copy)
+      quarantine.toml     optional: the quarantine file that the gates used (byte copy)
+      basis.json          optional: what the last signed sign-off recorded (pipelines/basis.py)
       policies/<stage>.toml           optional: the policy of each stage (byte copies)
       parts.json          optional until provisioning ends: [to_json(Part), ...]
       catalogue.json      optional: {"digest": sha256 hex, "clauses": [to_json(Clause), ...]}; without it the
@@ -66,6 +68,7 @@ from reports.model import (
     Comparison,
     Component,
     Decision,
+    Measurement,
     Part,
     Reason,
     Source,
@@ -77,9 +80,9 @@ from reports.record import Record
 T = TypeVar("T")
 _SIGNED_FILES = (
     "run.json", "candidate.json", "candidate.toml", "policy.toml", "waivers.toml", "stages.toml", "parts.json",
-    "catalogue.json",
+    "catalogue.json", "basis.json", "quarantine.toml",
 )  # fmt: skip
-_PER_STAGE = ("policies/{}.toml", "decisions/{}.json", "{}/parts.json", "{}/incidents.json")
+_PER_STAGE = ("policies/{}.toml", "decisions/{}.json", "{}/parts.json", "{}/incidents.json", "{}/figures.json")
 
 
 class RunFolderError(Exception):
@@ -282,6 +285,9 @@ def decision_from_json(data: Mapping[str, Any]) -> Decision:
         waivers_used=tuple(str(item) for item in data.get("waivers_used") or ()),
         decided=_time(data.get("decided")),
         comparisons=tuple(_make(Comparison, item) for item in data.get("comparisons") or ()),
+        measurements=tuple(_make(Measurement, item) for item in data.get("measurements") or ()),
+        flakes=tuple(str(item) for item in data.get("flakes") or ()),
+        quarantined=tuple(str(item) for item in data.get("quarantined") or ()),
     )
 
 

@@ -1,0 +1,63 @@
+"""What the attempts of one test come to. Pure. A test is run again only where a policy allows it (reports/retries.py).
+
+A test that failed and then passed is a flake: its failure is not reproducible, and it is never simply a pass.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from reports.model import Outcome, Result
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The results that count, by test in the order of the record, and the tests that failed before they passed."""
+
+    results: tuple[Result, ...]
+    flakes: tuple[str, ...] = ()
+
+
+def settle(results: Iterable[Result], retries: int) -> Settled:
+    """Settle the results of one record. Attempts beyond 1 + retries are not looked at.
+
+    Of a flake the pass counts. Of everything else every attempt counts, so the worst one decides.
+    """
+    by_test: dict[str, list[Result]] = defaultdict(list)
+    for result in results:
+        if result.attempt <= 1 + retries:
+            by_test[result.test].append(result)
+    counted: list[Result] = []
+    flakes = []
+    for test, attempts in by_test.items():
+        ordered = sorted(attempts, key=lambda result: result.attempt)
+        if _is_flake(ordered):
+            flakes.append(test)
+            ordered = ordered[-1:]
+        counted += ordered
+    return Settled(tuple(counted), tuple(sorted(flakes)))
+
+
+def _is_flake(ordered: list[Result]) -> bool:
+    """Whether the first attempts failed and the last one passed, with no attempt lost or told twice."""
+    *earlier, last = ordered
+    in_order = [result.attempt for result in ordered] == list(range(1, len(ordered) + 1))
+    failed = all(result.outcome is Outcome.FAIL and not result.harness_error for result in earlier)
+    return bool(earlier) and in_order and failed and last.outcome is Outcome.PASS
+
+
+def faults(results: Iterable[Result]) -> list[str]:
+    """What is wrong with the attempts of one record: one told twice, or one that is missing."""
+    attempts: dict[str, list[int]] = defaultdict(list)
+    for result in results:
+        attempts[result.test].append(result.attempt)
+    found = []
+    for test, numbers in attempts.items():
+        if len(set(numbers)) < len(numbers):
+            found.append(f"{test} has two results for the same attempt: two runs wrote into one record")
+        elif sorted(numbers) != list(range(1, len(numbers) + 1)):
+            told = ", ".join(str(number) for number in sorted(numbers))
+            found.append(f"{test} has results for the attempts {told} only: lines were lost")
+    return found
