@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from dataclasses import replace
 from random import Random
 
 import pytest
 
 from fixtures.subjects.csi.bench import Bench, InUse
 from fixtures.subjects.csi.content import (
+    BLOCK_BYTES,
     device_bytes,
     read_block,
     require_files,
@@ -78,9 +81,11 @@ def second_target(csi: Bench, mode: str) -> tuple[InUse, InUse]:
 
 
 @pytest.mark.clause("csi.node-publish.single-writer-has-one-target")
-def test_single_writer_volume_has_one_target(csi: Bench) -> None:
+@pytest.mark.parametrize("readonly", [False, True], ids=["writable", "read-only"])
+def test_single_writer_volume_has_one_target(csi: Bench, readonly: bool) -> None:
     _, second = second_target(csi, "SINGLE_NODE_SINGLE_WRITER")
-    csi.client.require_refusal(csi.publishing(second), "FAILED_PRECONDITION", because="the one writer is there already")
+    request = csi.publishing(second, readonly)
+    csi.client.require_refusal(request, "FAILED_PRECONDITION", because="the one writer is there already")
 
 
 @pytest.mark.clause("csi.node-publish.multi-writer-has-many-targets")
@@ -97,3 +102,23 @@ def test_block_data_survives_a_remount(csi: Bench, rng: Random) -> None:
     csi.take_down(use)
     if read_block(csi.bring_up(use.volume, block()).target) != written:
         raise ClauseViolation("a block volume lost its data", expected=written, actual="other bytes")
+
+
+@pytest.mark.clause("csi.node-publish.block-targets-show-one-content")
+def test_block_volume_at_two_targets_shows_one_content(csi: Bench, rng: Random) -> None:
+    csi.require("node.SINGLE_NODE_MULTI_WRITER")
+    capability = block("SINGLE_NODE_MULTI_WRITER")
+    first = csi.bring_up(volume_for(csi, capability), capability)
+    second = replace(first, target=csi.folder / "second")
+    csi.client.call(csi.publishing(second))
+    for use, other in ((first, second), (second, first)):
+        with other.target.open("rb", buffering=0) as reader:  # open, so that what was read once may be kept
+            reader.read(BLOCK_BYTES)
+            written = write_block(use.target, rng)
+            reader.seek(0)
+            found = hashlib.sha256(reader.read(BLOCK_BYTES)).hexdigest()
+        if found != written:
+            raise ClauseViolation(
+                "what is written at one target path of a block volume is not read at the other", expected=written,
+                actual="other bytes", question="Has each target a device, and so a cache, of its own?",
+            )  # fmt: skip

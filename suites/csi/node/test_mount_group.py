@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from random import Random
 from typing import Any
 
@@ -115,3 +116,24 @@ def test_mount_group_owns_what_was_in_the_volume_before(csi: Bench, rng: Random)
     strange = {name: target.joinpath(name).stat().st_gid for name in names}
     if set(strange.values()) != {GROUP}:
         raise ClauseViolation("files of before do not belong to the mount group", expected=GROUP, actual=strange)
+
+
+@pytest.mark.clause("csi.node-publish.mount-group-takes-nothing-away")
+def test_mount_group_leaves_what_owners_may_do(csi: Bench) -> None:
+    csi.require(MOUNT_GROUP)
+    plain, grouped = mount(), mount(group=str(GROUP))
+    use = csi.bring_up(csi.create(plain, grouped), plain)
+    with usable("written to"):
+        (use.target / "program").write_text("#!/bin/sh\n")
+        (use.target / "program").chmod(0o755)
+        (use.target / "owned").write_text("x")
+        os.chown(use.target / "owned", OTHER, OTHER)
+    csi.take_down(use)
+    target = csi.bring_up(use.volume, grouped).target
+    program, owned = (target / "program").stat(), (target / "owned").stat()
+    found = (oct(program.st_mode & 0o700), owned.st_uid)
+    if found != (oct(0o700), OTHER):
+        raise ClauseViolation(
+            "the mount group takes from owners what they had", expected=(oct(0o700), OTHER), actual=found,
+            question="Are mode and owner set anew where only the group was asked for?",
+        )  # fmt: skip

@@ -83,3 +83,15 @@ def test_node_health_at_a_path_of_128_bytes_is_served(csi: Bench) -> None:
     if not csi.client.answer(csi.publishing(use)).is_ok:
         raise NotApplicable("the volume is not published there; that is judged elsewhere")
     csi.client.call(asking(use))
+
+
+@pytest.mark.clause("csi.node-health.fresh-volume-is-healthy")
+@pytest.mark.parametrize("kind", ["mount", "block"])
+@pytest.mark.parametrize("readonly", [False, True], ids=["writable", "read-only"])
+def test_node_health_of_a_fresh_volume_in_use_is_good(csi: Bench, kind: str, readonly: bool) -> None:
+    require_health(csi, VOLUME)
+    capability = mount() if kind == "mount" else block()
+    use = csi.bring_up(csi.create(capability), capability, readonly=readonly)
+    told = csi.client.call(asking(use)).volume_health.health_statuses
+    if told:
+        raise ClauseViolation("a fresh volume in use is told to be ill", expected="nothing", actual=str(told[0]))

@@ -86,3 +86,39 @@ def test_stage_onto_a_file_works_once_it_is_gone(csi: Bench, rng: Random) -> Non
     csi.client.call(csi.publishing(use))
     require_mounted(use.target)
     require_kept(csi, rng, use)
+
+
+UNFIT = {"flag": mount(flags=["seatrial-no-such-flag"]), "file system": mount(fs_type="xfs"), "block": block()}
+
+
+@pytest.mark.clause("csi.node-stage.failed-stage-keeps-the-data")
+@pytest.mark.parametrize("fault", UNFIT)
+def test_stage_that_fails_leaves_the_data(csi: Bench, rng: Random, fault: str) -> None:
+    csi.require("node.STAGE_UNSTAGE_VOLUME")
+    use = csi.bring_up(csi.create())
+    content = write_files(use.target, rng)
+    csi.take_down(use)
+    context = csi.attach(use.volume, mount())
+    answer = csi.client.answer(csi.staging(use.volume, UNFIT[fault], context, use.staging))
+    if answer.is_ok:  # a driver without file systems of its own has no use for the field
+        csi.client.call(csi.unstaging(use))
+    csi.client.call(csi.staging(use.volume, mount(), context, use.staging))
+    csi.client.call(csi.publishing(use))
+    require_files(use.target, content, f"a stage with an unfit {fault}", "Is a volume formatted that does not mount?")
+
+
+@pytest.mark.clause("csi.node-unpublish.foreign-files-are-left")
+def test_unpublish_leaves_files_that_lay_under_the_target(csi: Bench) -> None:
+    use = csi.prepare(csi.create())
+    csi.place.make(str(use.target))
+    (use.target / "mine").write_text("mine")
+    if not csi.client.answer(csi.publishing(use)).is_ok:
+        raise NotApplicable("the driver publishes onto no folder that holds something")
+    csi.client.answer(csi.unpublishing(use))  # it may say that it cannot remove the folder
+    if not (use.target / "mine").is_file():
+        raise ClauseViolation(
+            "files were removed that lay under the target path before", expected="they stay", actual="they are gone",
+            question="Is the target path removed as a tree?",
+        )  # fmt: skip
+    (use.target / "mine").unlink()
+    csi.client.call(csi.unpublishing(use))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 from random import Random
 
@@ -10,7 +11,7 @@ import pytest
 from fixtures.subjects.csi.bench import Bench, require_mounted
 from fixtures.subjects.csi.content import require_files, write_files
 from fixtures.subjects.csi.requests import messages, mount
-from reports.model import ClauseViolation
+from reports.model import ClauseViolation, NotApplicable
 from suites.csi.node.measuring import STATS, measuring
 from suites.csi.node.test_two_nodes import ATTACH, SHARED, on_both, shared_volume
 from suites.csi.resilience.interrupted import wait_until_settled
@@ -98,3 +99,36 @@ def test_volume_attached_to_two_nodes_at_once_is_on_one(csi: Bench) -> None:
                 "a volume for one node was attached to two at once", expected="one OK, one FAILED_PRECONDITION",
                 actual=[str(answer) for answer in answers],
             )  # fmt: skip
+
+
+@pytest.mark.clause("csi.multi-node.single-writer-has-one-writer")
+@pytest.mark.parametrize("order", ["first publishes first", "second publishes first"])
+def test_volume_of_one_writer_takes_writes_of_one_node(csi: Bench, order: str) -> None:
+    second = csi.second_node()
+    volume = shared_volume(csi, "MULTI_NODE_SINGLE_WRITER")
+    capability = mount("MULTI_NODE_SINGLE_WRITER")
+    writers = []
+    for bench in (csi, second) if order.startswith("first") else (second, csi):
+        use = bench.prepare(volume, capability)
+        if not bench.client.answer(bench.publishing(use)).is_ok:
+            continue  # a refusal keeps the second writer out as well
+        with contextlib.suppress(OSError):
+            (use.target / f"of-{bench.capabilities.node_id}").write_text("x")
+            writers.append(bench.capabilities.node_id)
+    if len(writers) != 1:
+        raise ClauseViolation("a volume with one writer is written to otherwise", expected="one node", actual=writers)
+
+
+@pytest.mark.clause("csi.multi-node.one-leaves-the-other")
+def test_restart_of_one_node_leaves_the_other(csi: Bench, rng: Random) -> None:
+    if not csi.driver.owned:
+        raise NotApplicable("the driver is not ours to kill")
+    second = csi.second_node()
+    volume = shared_volume(csi, SHARED[0])
+    use = second.bring_up(volume, mount(SHARED[0]))
+    content = write_files(use.target, rng)
+    csi.restart()
+    require_mounted(use.target)
+    require_files(use.target, content, "a restart of the driver on the other node")
+    second.client.call(second.publishing(use))
+    require_files(use.target, content, "a restart of the driver on the other node, and a repeated publish")

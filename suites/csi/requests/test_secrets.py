@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets as randomness
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from fixtures.subjects.csi.bench import Bench
 from fixtures.subjects.csi.requests import changed, mount, span, without
 from reports.model import ClauseViolation, NotApplicable
 from suites.csi.requests.complete import BUILDERS
+from suites.csi.requests.refusals import REFUSALS as REFUSED
 
 CARRIERS = [
     "create-volume", "delete-volume", "controller-publish", "controller-unpublish", "validate", "modify-volume",
@@ -103,3 +105,34 @@ def test_secret_of_a_call_is_not_in_its_answer(csi: Bench, canary: str, rpc: str
                 f"the {turn} answer to {answer.rpc} holds a secret of the request", expected="no secret anywhere",
                 actual=answer.code, question="Is the secret put into a context, for a later call to use?",
             )  # fmt: skip
+
+
+@pytest.mark.clause("csi.secrets.are-not-echoed")
+@pytest.mark.parametrize("refusal", REFUSED, ids=lambda build: build.__name__.replace("_", "-"))
+def test_secret_of_a_refused_call_is_not_in_its_answer(
+    csi: Bench, canary: str, refusal: Callable[[Bench], Any]
+) -> None:
+    wrong, _ = refusal(csi)
+    if "secrets" not in wrong.DESCRIPTOR.fields_by_name:
+        raise NotApplicable("the call carries no secrets")
+    answer = csi.client.answer(with_secret(csi, wrong, canary))
+    if canary in answer.details:
+        raise ClauseViolation(
+            f"the refusal of {answer.rpc} holds a secret of the request", expected="no secret anywhere",
+            actual=answer.code, question="Is the whole request put into the error message?",
+        )  # fmt: skip
+
+
+@pytest.mark.clause("csi.secrets.do-not-decide-compatibility")
+@pytest.mark.parametrize("rpc", CARRIERS)
+def test_call_again_with_a_rotated_secret_is_served(csi: Bench, canary: str, rpc: str) -> None:
+    request = BUILDERS[rpc](csi)
+    if "secrets" not in request.DESCRIPTOR.fields_by_name:
+        raise NotApplicable("the call carries no secrets in this version of the protocol")
+    first = csi.client.answer(with_secret(csi, request, canary))
+    again = csi.client.answer(with_secret(csi, request, f"{canary}-rotated"))
+    if again.code not in (first.code, "ABORTED"):
+        raise ClauseViolation(
+            f"{again.rpc} again with another secret is answered otherwise", expected=str(first), actual=str(again),
+            question="Are secrets compared with those of the first call?",
+        )  # fmt: skip

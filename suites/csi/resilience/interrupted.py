@@ -49,6 +49,23 @@ def insist(csi: Bench, request: Any) -> Any:
 
 def kill_during(csi: Bench, request: Any, rng: Random) -> Any:
     """Send it, kill the driver while it works, start the driver again and send it once more; that response."""
+    # more often early, since most calls are short
+    return _kill_after(csi, request, lambda worker: worker.join(LONGEST * rng.random() ** 2))
+
+
+def kill_at_a_mount(csi: Bench, request: Any) -> Any:
+    """As kill_during, at the moment when the first mount of the call is seen to come or go: work done, nothing told."""
+    before = mounts_below(csi.folder)
+
+    def watch(worker: threading.Thread) -> None:
+        while worker.is_alive() and mounts_below(csi.folder) == before:
+            worker.join(0.0005)
+
+    return _kill_after(csi, request, watch)
+
+
+def _kill_after(csi: Bench, request: Any, moment: Callable[[threading.Thread], None]) -> Any:
+    """Send it in a thread, kill when moment returns, start again, send again."""
 
     def send() -> None:
         client = Client(csi.driver.endpoint, csi.driver.controller_endpoint)
@@ -61,7 +78,7 @@ def kill_during(csi: Bench, request: Any, rng: Random) -> Any:
 
     worker = threading.Thread(target=send)
     worker.start()
-    worker.join(LONGEST * rng.random() ** 2)  # more often early, since most calls are short
+    moment(worker)
     csi.driver.kill()
     worker.join()
     csi.restart()
@@ -178,12 +195,19 @@ def attachment(csi: Bench, rng: Random) -> Interrupted:
 def stage(csi: Bench, rng: Random) -> Interrupted:
     csi.require("node.STAGE_UNSTAGE_VOLUME")
     use, content = _filled(csi, rng)
+    whole = len(mounts_below(csi.folder))
     csi.client.call(csi.unpublishing(use))
     csi.client.call(csi.unstaging(use))
 
     def settled(_: Any) -> None:
         csi.client.call(csi.publishing(use))
         require_files(use.target, content, AFTER, "Is a volume that has a file system formatted again?")
+        mounted = len(mounts_below(csi.folder))
+        if mounted != whole:
+            raise ClauseViolation("a killed stage and its retry leave other mounts", expected=whole, actual=mounted)
+        csi.take_down(use)
+        if mounts_below(csi.folder):
+            raise ClauseViolation("what a killed stage mounted stays", expected="no mount", actual="a mount")
 
     return Interrupted(csi.staging(use.volume, use.capability, use.context, use.staging), settled)
 

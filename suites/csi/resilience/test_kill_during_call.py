@@ -8,7 +8,7 @@ import pytest
 
 from fixtures.subjects.csi.bench import Bench
 from reports.model import NotApplicable
-from suites.csi.resilience.interrupted import CALLS, kill_during
+from suites.csi.resilience.interrupted import CALLS, kill_at_a_mount, kill_during
 
 
 def require_owned(csi: Bench) -> None:
@@ -33,3 +33,11 @@ def test_call_killed_at_many_moments_is_whole_after_a_retry(csi: Bench, rng: Ran
     require_owned(csi)
     interrupted = CALLS[call](csi, rng)
     interrupted.settled(kill_during(csi, interrupted.request, rng))
+
+
+@pytest.mark.clause("csi.restart.killed-call-is-whole-after-a-retry")
+@pytest.mark.parametrize("call", ["NodeStageVolume", "NodePublishVolume", "NodeUnpublishVolume", "NodeUnstageVolume"])
+def test_call_killed_at_its_mount_is_whole_after_a_retry(csi: Bench, rng: Random, call: str) -> None:
+    require_owned(csi)
+    interrupted = CALLS[call](csi, rng)
+    interrupted.settled(kill_at_a_mount(csi, interrupted.request))

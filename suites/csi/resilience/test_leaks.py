@@ -9,22 +9,37 @@ from pathlib import Path
 import pytest
 
 from fixtures.subjects.csi.audit import child_processes, open_files
-from fixtures.subjects.csi.bench import Bench
+from fixtures.subjects.csi.bench import Bench, InUse
 from fixtures.wait import WaitTimeout, wait_until
 from reports.model import ClauseViolation, NotApplicable
+from suites.csi.node.measuring import STATS, measuring
+from suites.csi.volumes.growth import NODE_EXPAND, node_expanding
 
 WARM, CYCLES = 2, 5
 LIMIT = 3.0  # seconds for what is let go a little later
 
 
 def live(csi: Bench) -> None:
-    """A volume's whole life on this node, with a snapshot where the driver makes some."""
+    """A volume's whole life on this node, with a snapshot and everything that is asked of it meanwhile."""
     volume = csi.create()
     use = csi.bring_up(volume)
+    ask_about(csi, use)
     if "controller.CREATE_DELETE_SNAPSHOT" in csi.capabilities:
         csi.client.call(csi.unsnapshotting(csi.snapshot(volume).snapshot_id))
     csi.take_down(use)
     csi.delete(volume)
+
+
+def ask_about(csi: Bench, use: InUse) -> None:
+    """Every question and every repeated call that changes nothing of a volume in use."""
+    if STATS in csi.capabilities:
+        csi.client.call(measuring(use, use.target))
+        csi.client.call(measuring(use, use.target, use.staging))
+    if NODE_EXPAND in csi.capabilities:
+        csi.client.answer(node_expanding(use, use.volume.capacity_bytes or csi.options.capacity))
+    csi.client.call(csi.publishing(use))
+    csi.client.answer(csi.publishing(use, readonly=True))  # in conflict: what it took in hand it lets go of
+    csi.client.answer(csi.deletion(use.volume.volume_id))  # in use
 
 
 def require_no_growth(csi: Bench, what: str, count: Callable[[int], int]) -> None:

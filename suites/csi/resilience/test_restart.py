@@ -9,7 +9,7 @@ import pytest
 
 from fixtures.subjects.csi.bench import Bench, require_mounted
 from fixtures.subjects.csi.content import read_block, require_files, write_block, write_files
-from fixtures.subjects.csi.leaks import mounts_below
+from fixtures.subjects.csi.leaks import force_unmount, mounts_below
 from fixtures.subjects.csi.requests import block, changed, from_snapshot, messages, mount, span
 from reports.model import ClauseViolation
 from suites.csi.resilience.test_kill_during_call import require_owned
@@ -162,3 +162,31 @@ def test_deleted_volume_stays_deleted_after_a_kill(csi: Bench) -> None:
     listed = [entry.volume.volume_id for entry in csi.client.call(messages().ListVolumesRequest()).entries]
     assert volume.volume_id not in listed, "a deleted volume is back after a kill"
     csi.delete(volume)
+
+
+@pytest.mark.clause("csi.restart.reboot-is-noticed")
+@pytest.mark.parametrize("kind", ["mount", "block"])
+@pytest.mark.parametrize("twice", [False, True], ids=["taken down first", "brought up at once"])
+def test_volume_is_brought_up_again_after_a_reboot(csi: Bench, rng: Random, kind: str, twice: bool) -> None:
+    require_owned(csi)
+    capability = mount() if kind == "mount" else block()
+    use = csi.bring_up(csi.create(capability), capability)
+    content = write_files(use.target, rng) if kind == "mount" else None
+    written = write_block(use.target, rng) if kind == "block" else ""
+    csi.driver.kill()
+    force_unmount(csi.folder)  # what a reboot leaves of mounts: none
+    csi.restart()
+    if not twice:
+        csi.client.call(csi.unpublishing(use))
+        if use.staging:
+            csi.client.call(csi.unstaging(use))
+    if use.staging:
+        csi.client.call(csi.staging(use.volume, capability, use.context, use.staging))
+    csi.client.call(csi.publishing(use))
+    if content is not None:
+        require_mounted(use.target)
+        require_files(use.target, content, "a reboot", ASK)
+    else:
+        require_same("a block volume", written, read_block(use.target))
+    csi.take_down(use)
+    assert not mounts_below(csi.folder), "after a reboot taking the volume down leaves a mount"

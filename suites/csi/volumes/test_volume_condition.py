@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from fixtures.subjects.csi.bench import Bench
-from fixtures.subjects.csi.requests import messages
+from fixtures.subjects.csi.requests import block, messages, mount
 from reports.model import ClauseViolation
+from suites.csi.node.measuring import STATS, measuring
 from suites.csi.volumes.descriptions import description_of, entry_of
 from suites.csi.volumes.health import damage
 
@@ -71,3 +72,15 @@ def test_condition_of_a_damaged_volume_is_abnormal(csi: Bench) -> None:
     damage(csi, volume)
     condition = description_of(csi, volume).status.volume_condition
     assert condition.abnormal, f"a volume without its data is told to be normal: {condition.message}"
+
+
+@pytest.mark.clause("csi.node-stats.fresh-volume-is-normal")
+@pytest.mark.parametrize("kind", ["mount", "block"])
+@pytest.mark.parametrize("readonly", [False, True], ids=["writable", "read-only"])
+def test_condition_of_a_volume_in_use_is_normal(csi: Bench, kind: str, readonly: bool) -> None:
+    csi.require_spec(until="1.12")
+    csi.require("node.VOLUME_CONDITION", STATS)
+    capability = block() if kind == "block" else mount()
+    use = csi.bring_up(csi.create(capability), capability, readonly=readonly)
+    condition = csi.client.call(measuring(use, use.target)).volume_condition
+    assert not condition.abnormal, f"a volume in use is abnormal: {condition.message}"
