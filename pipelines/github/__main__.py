@@ -1,0 +1,127 @@
+"""`python -m pipelines.github`: the steps of our actions. Exit codes are those of `python -m pipelines`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from pipelines.candidate import load as load_candidate
+from pipelines.configuration import Misconfigured
+from pipelines.github import artifacts, commands, judgement, needs, release, telling
+from pipelines.logbook import now
+from reports.model import Verdict
+
+VERDICTS = {verdict.exit_code: verdict.value for verdict in Verdict}
+
+
+def main(argv: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ) -> int:
+    """Run one step. A mistake in its inputs is an annotation and INVALID."""
+    try:
+        options = _parser().parse_args(argv)
+    except SystemExit as ended:
+        return Verdict.INVALID.exit_code if ended.code else 0
+    try:
+        return STEPS[options.command](options, environment)
+    except Misconfigured as error:
+        problems = error.problems
+    except OSError as error:
+        problems = (f"{error.filename or 'system'}: {error.strerror or error}",)
+    for problem in problems:
+        print(commands.error(problem))
+    return Verdict.INVALID.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python -m pipelines.github", description=__doc__)
+    steps = top.add_subparsers(dest="command", required=True, metavar="STEP")
+    publish = steps.add_parser("publish", help="prepare the run folder of a leg as this attempt's artifact")
+    publish.add_argument("--runs", type=Path, required=True, metavar="DIR", help="where the one run of this leg is")
+    publish.add_argument("--leg", required=True, metavar="NAME", help="which leg of the matrix this is")
+    publish.add_argument("--status", type=int, required=True, metavar="N", help="how python -m pipelines run ended")
+    gate = steps.add_parser("gate", help="judge the needs and the artifacts of this attempt (NEEDS: toJSON(needs))")
+    gate.add_argument("--artifacts", type=Path, required=True, metavar="DIR", help="where they were downloaded to")
+    gate.add_argument("--required", default="", metavar="JOBS", help="the jobs that must be among the needs")
+    gate.add_argument("--legs", default="", metavar="NAMES", help="names, or the JSON list that the matrix has")
+    gate.add_argument("--candidate", default="", metavar="FILE", help="the candidate file of this commit")
+    gate.add_argument("--policy", default="", metavar="FILE", help="judge by this policy (default: the run's)")
+    gate.add_argument("--waivers", default="", metavar="FILE", help="and by these waivers (default: the run's)")
+    sign = steps.add_parser("sign", help="decide again, sign, and prepare the attestation (SIGNING_KEY: a PEM)")
+    sign.add_argument("--folder", type=Path, required=True, metavar="DIR", help="where the artifact was downloaded to")
+    sign.add_argument("--candidate", default="", metavar="FILE", help="the candidate file of this commit")
+    promote = steps.add_parser("promote", help="python -m pipelines promote, with annotations and a summary")
+    promote.add_argument("--folder", type=Path, required=True, metavar="DIR", help="where the signed run is")
+    for name in ("--to", "--target", "--deployments", "--keys", "--threshold"):
+        promote.add_argument(name, required=True, metavar="VALUE", help="as python -m pipelines promote has it")
+    return top
+
+
+def _publish(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    """Note down who made the one run in --runs and give out its name. Its verdict is no result of this step."""
+    runs = sorted(path.parent for path in options.runs.glob("*/run.json"))
+    if len(runs) != 1:
+        raise Misconfigured([f"{options.runs}: holds {len(runs)} runs; a leg makes one. Its log says what happened."])
+    where = artifacts.here(environment)
+    artifacts.note_down(options.runs, options.leg, runs[0].name, where)
+    outputs = {
+        "run-folder": str(runs[0]),
+        "artifact": artifacts.name_of(options.leg, where.attempt),
+        "attempt": str(where.attempt),
+        "verdict": VERDICTS.get(options.status, Verdict.INCONCLUSIVE.value),
+    }
+    commands.give(environment.get("GITHUB_OUTPUT", ""), outputs)
+    return 0
+
+
+def _gate(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    """Judge; tell the log, the annotations, the summary and the outputs. The exit code is the verdict's."""
+    workspace = Path(environment.get("GITHUB_WORKSPACE", "."))
+    files = {
+        name: workspace / value for name in ("candidate", "policy", "waivers") if (value := getattr(options, name))
+    }
+    candidate = load_candidate(files["candidate"]) if "candidate" in files else None
+    legs = names(options.legs)
+    asked = judgement.Asked(
+        required=options.required.split(),
+        legs=legs,
+        candidate=candidate.digest if candidate else "",
+        policy=files.get("policy"),
+        waivers=files.get("waivers"),
+    )
+    found = judgement.judge(
+        asked, needs.read(environment.get("NEEDS", "")), options.artifacts, artifacts.here(environment), now()
+    )
+    print("\n".join(commands.quiet(telling.log(found))))
+    texts = telling.annotated(found, files.get("candidate"))
+    title = f"Seatrial: {found.verdict}"
+    print("\n".join(commands.errors(texts, file=options.candidate, title=title)))
+    heading = f"{candidate.name} {candidate.version}" if candidate else "the candidate"
+    commands.summarise(environment.get("GITHUB_STEP_SUMMARY", ""), telling.markdown(found, heading))
+    first = artifacts.name_of(legs[0], found.attempt) if legs else ""
+    outputs = {"verdict": found.verdict.value, "artifact": first}
+    commands.give(environment.get("GITHUB_OUTPUT", ""), outputs)
+    return found.verdict.exit_code
+
+
+def names(text: str) -> list[str]:
+    """The legs that the gate expects: words, or the matrix's own JSON list of names or of objects with a name."""
+    if not text.lstrip().startswith("["):
+        return text.split()
+    try:
+        return [str(item["name"] if isinstance(item, dict) else item) for item in json.loads(text)]
+    except (ValueError, KeyError) as error:
+        raise Misconfigured([f"legs: not a JSON list of names, or of objects with a name: {error}"]) from error
+
+
+STEPS: Mapping[str, Callable[[argparse.Namespace, Mapping[str, str]], int]] = {
+    "publish": _publish,
+    "gate": _gate,
+    "sign": release.sign,
+    "promote": release.promote,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

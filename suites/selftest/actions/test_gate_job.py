@@ -1,0 +1,175 @@
+"""What the gate's job decides: needs, artifacts of the right attempt and each leg's own gate, joined to one verdict."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines import candidate
+from pipelines.github import artifacts
+from pipelines.github.judgement import Asked, Judgement, judge
+from pipelines.github.needs import Need
+from pipelines.logbook import now
+from reports.model import Verdict
+from suites.selftest.actions import runs
+
+GREEN = Need("success", {"attempt": "1"})
+HERE = artifacts.here(runs.WORKFLOW_RUN)
+
+
+@pytest.fixture(autouse=True)
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A release repository, with development keys of this test."""
+    monkeypatch.setenv("SEATRIAL_HOME", str(tmp_path / "home"))
+    runs.inputs(tmp_path / "workspace")
+    return tmp_path / "workspace"
+
+
+@pytest.fixture
+def fetched(tmp_path: Path) -> Path:
+    """Where artifacts are downloaded to."""
+    return tmp_path / "fetched"
+
+
+def judged(fetched: Path, *, need: Need = GREEN, here: artifacts.Here = HERE, **asked: Any) -> Judgement:
+    """Judge with one needed job called trial; one leg called trial is expected unless asked says otherwise."""
+    fields: dict[str, Any] = {"required": ("trial",), "legs": ("trial",), **asked}
+    return judge(Asked(**fields), {"trial": need}, fetched, here, now())
+
+
+def texts(found: Judgement) -> str:
+    reasons = [item.reason for item in found.findings]
+    reasons += [item.reason for leg in found.legs for item in leg.findings]
+    return "\n".join(reason.text for reason in reasons)
+
+
+def test_one_leg_that_passes_here_again_passes(fetched: Path, workspace: Path) -> None:
+    runs.artifact(fetched, workspace)
+    digest = candidate.load(workspace / "candidate.toml").digest
+    assert judged(fetched, candidate=digest).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("result", ["failure", "cancelled", "skipped", ""])
+def test_passing_record_of_a_job_that_is_no_success_is_inconclusive(
+    result: str, fetched: Path, workspace: Path
+) -> None:
+    runs.artifact(fetched, workspace)
+    assert judged(fetched, need=replace(GREEN, result=result)).verdict is Verdict.INCONCLUSIVE
+
+
+def test_failing_record_is_a_fail_also_where_the_job_claims_success(fetched: Path, workspace: Path) -> None:
+    runs.artifact(fetched, workspace, passes=False)
+    assert judged(fetched).verdict is Verdict.FAIL
+
+
+def test_leg_without_an_artifact_is_lost_and_inconclusive(fetched: Path, workspace: Path) -> None:
+    runs.artifact(fetched, workspace, leg="a")
+    found = judged(fetched, legs=("a", "b"))
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "The leg b left no record" in texts(found)
+
+
+def test_no_expected_leg_is_invalid(fetched: Path) -> None:
+    assert judged(fetched, legs=()).verdict is Verdict.INVALID
+
+
+def test_artifact_of_an_older_attempt_is_not_taken_for_this_one(fetched: Path, workspace: Path) -> None:
+    runs.artifact(fetched, workspace, attempt=1)
+    again = replace(HERE, attempt=2)
+    found = judged(fetched, need=Need("success", {"attempt": "2"}), here=again)
+    assert (found.verdict, found.legs) == (Verdict.INCONCLUSIVE, ())
+    assert "attempt 1 only" in texts(found)
+
+
+def test_both_attempts_side_by_side_are_judged_by_the_newer_one(fetched: Path, workspace: Path) -> None:
+    runs.artifact(fetched, workspace, attempt=1)
+    runs.artifact(fetched, workspace, attempt=2, passes=False)
+    again = replace(HERE, attempt=2)
+    assert judged(fetched, need=Need("success", {"attempt": "2"}), here=again).verdict is Verdict.FAIL
+
+
+def test_gate_alone_run_again_judges_the_attempt_that_the_needed_job_tells(fetched: Path, workspace: Path) -> None:
+    runs.artifact(fetched, workspace, attempt=1)
+    assert judged(fetched, need=GREEN, here=replace(HERE, attempt=2)).verdict is Verdict.PASS
+
+
+def test_leg_run_again_beside_a_leg_of_an_older_attempt_is_inconclusive(fetched: Path, workspace: Path) -> None:
+    for leg, attempt in (("a", 1), ("b", 1), ("b", 2)):
+        runs.artifact(fetched, workspace, leg=leg, attempt=attempt)
+    for told in ("1", "2"):
+        found = judged(fetched, need=Need("success", {"attempt": told}), here=replace(HERE, attempt=2), legs=("a", "b"))
+        assert found.verdict is Verdict.INCONCLUSIVE, told
+
+
+@pytest.mark.parametrize("told", ["3", "0", "-1", "x", "1 "])
+def test_attempt_that_cannot_be_is_invalid(told: str, fetched: Path, workspace: Path) -> None:
+    runs.artifact(fetched, workspace)
+    assert judged(fetched, need=Need("success", {"attempt": told})).verdict is Verdict.INVALID
+
+
+def test_needed_jobs_of_different_attempts_are_inconclusive(fetched: Path, workspace: Path) -> None:
+    runs.artifact(fetched, workspace)
+    needs = {"trial": GREEN, "other": Need("success", {"attempt": "2"})}
+    asked = Asked(required=("trial", "other"), legs=("trial",))
+    assert judge(asked, needs, fetched, replace(HERE, attempt=2), now()).verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("changed", [{"run_id": "4712"}, {"commit": "b" * 40}, {"repository": "fork/release"}])
+def test_artifact_of_another_workflow_run_is_invalid(changed: dict[str, Any], fetched: Path, workspace: Path) -> None:
+    runs.artifact(fetched, workspace)
+    assert judged(fetched, here=replace(HERE, **changed)).verdict is Verdict.INVALID
+
+
+def test_leg_that_nobody_expects_and_a_leg_that_is_there_twice_are_invalid(fetched: Path, workspace: Path) -> None:
+    runs.artifact(fetched, workspace, leg="a")
+    assert judged(fetched, legs=("b",)).verdict is Verdict.INVALID
+    runs.artifact(fetched / "more", workspace, leg="a")
+    assert judged(fetched, legs=("a",)).verdict is Verdict.INVALID
+
+
+def test_leg_of_another_candidate_than_the_commits_is_invalid(fetched: Path, workspace: Path) -> None:
+    runs.artifact(fetched, workspace)
+    found = judged(fetched, candidate="f" * 64)
+    assert found.verdict is Verdict.INVALID
+    assert "another candidate" in texts(found)
+
+
+def test_legs_that_tested_different_files_are_invalid(fetched: Path, workspace: Path) -> None:
+    runs.artifact(fetched, workspace, leg="a")
+    runs.artifact(fetched, workspace, leg="b", driver="2")
+    found = judged(fetched, legs=("a", "b"))
+    assert found.verdict is Verdict.INVALID
+    assert "different files as csi-driver/driver" in texts(found)
+
+
+def test_leg_that_ended_before_its_last_stage_is_inconclusive(fetched: Path, workspace: Path) -> None:
+    runs.artifact(fetched, workspace, whole=False)
+    assert judged(fetched).verdict is Verdict.INCONCLUSIVE
+
+
+def test_policy_of_the_commit_wins_over_the_policy_that_a_leg_brings(fetched: Path, workspace: Path) -> None:
+    (workspace / "policy.toml").write_text('[policy]\nname = "lax"\nrequired-levels = ["should"]\n')
+    runs.artifact(fetched, workspace, passes=False)
+    strict = workspace / "strict.toml"
+    strict.write_text(runs.POLICY)
+    assert judged(fetched, policy=strict).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("name", ["run.json", "candidate.json", "catalogue.json", "stages.toml", "parts.json"])
+def test_leg_with_a_truncated_file_is_invalid(name: str, fetched: Path, workspace: Path) -> None:
+    there = runs.artifact(fetched, workspace)
+    (file,) = there.glob(f"*/{name}")
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    assert judged(fetched).verdict is Verdict.INVALID
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"leg": "trial"}', '{"run": "../../x"}'])
+def test_note_that_is_none_is_invalid(content: str, fetched: Path, workspace: Path) -> None:
+    there = runs.artifact(fetched, workspace)
+    data = json.loads((there / artifacts.NOTE).read_text())
+    (there / artifacts.NOTE).write_text(json.dumps({**data, **json.loads(content)}) if "x" in content else content)
+    assert judged(fetched).verdict is Verdict.INVALID
