@@ -22,6 +22,7 @@ import pytest
 
 from reports import catalogue, failure
 from reports.model import Outcome, Result, result_from_json, to_json
+from reports.redact import redact
 from reports.summary import write_summary
 
 RESULT = pytest.StashKey[dict[str, Any]]()
@@ -150,6 +151,7 @@ class Recorder:
         self.writes_plan = not self.is_worker or config.workerinput["workerid"] == "gw0"
         self.results: list[Result] = []
         self.refusals: list[str] = []
+        self.told: list[str] = []
         self.deselected: dict[str, list[str]] = {}
         if not self.is_worker:
             self._write_header()
@@ -244,6 +246,8 @@ class Recorder:
     def pytest_runtest_logreport(self, report: Any) -> None:
         if self.is_worker:
             return
+        for line in getattr(report, "seatrial_told", ()):
+            self._tell(redact(line), report)
         data = getattr(report, "seatrial", None)
         if data is None and report.when == "???":  # xdist: the worker died in this test
             data = to_json(failure.crashed(report))
@@ -251,6 +255,17 @@ class Recorder:
             return
         data["worker"] = (getattr(getattr(report, "node", None), "gateway", None) and report.node.gateway.id) or ""
         self._keep(data)
+
+    def _tell(self, line: str, report: Any) -> None:
+        """Write down and print, once, what a suite says of its subject when it first meets it."""
+        if line in self.told:  # the workers of xdist judge the same
+            return
+        self.told.append(line)
+        self._write({"kind": "note", "text": line})
+        if terminal := self.config.pluginmanager.get_plugin("terminalreporter"):
+            terminal.ensure_newline()
+            terminal.write_line(line)
+            terminal.pytest_runtest_logstart(report.nodeid, report.location)
 
     def _keep(self, data: dict[str, Any]) -> None:
         result = result_from_json(data)
@@ -280,7 +295,7 @@ class Recorder:
         for reason in self.refusals:
             terminalreporter.write_line(f"ERROR: {reason}", red=True)
         if not self.is_worker and not self.refusals:
-            write_summary(terminalreporter, self.results, self.catalogue, self.run_dir / "record.jsonl")
+            write_summary(terminalreporter, self.results, self.catalogue, self.run_dir / "record.jsonl", self.told)
 
 
 def _more_options() -> list[str]:

@@ -14,12 +14,16 @@ REASONS = 8  # reasons that are printed for each outcome; the record has them al
 _COLUMNS = (Outcome.PASS, Outcome.FAIL, Outcome.NOT_APPLICABLE, Outcome.COULD_NOT_RUN)
 
 
-def write_summary(terminal: Any, results: Sequence[Result], catalogue: Catalogue, record: Path) -> None:
-    """Write a table of outcomes per suite, the reasons for what could not run, and the failed clauses."""
+def write_summary(
+    terminal: Any, results: Sequence[Result], catalogue: Catalogue, record: Path, told: Sequence[str] = ()
+) -> None:
+    """Write whom the run judged (told), outcomes per suite, why what could not run, and the failed clauses."""
     if not results:
         terminal.write_line(f"seatrial: no test of a product suite ran (record: {record})")
         return
     terminal.write_sep("=", "seatrial")
+    for line in told:
+        terminal.write_line(line)
     terminal.write_line(
         f"{'suite':8}{'tests':>7}" + "".join(f"{outcome.value:>16}" for outcome in _COLUMNS) + f"{'judged':>10}"
     )
