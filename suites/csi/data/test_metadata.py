@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import struct
 from random import Random
 from typing import Any
 
@@ -12,9 +14,10 @@ from fixtures.subjects.csi.bench import Bench, InUse
 from fixtures.subjects.csi.content import BLOCK_BYTES, device_bytes, write_block
 from fixtures.subjects.csi.metadata import METADATA, Range, Stream, allocated, delta, read_stream, require_covered
 from fixtures.subjects.csi.requests import block, from_snapshot
-from reports.model import ClauseViolation
+from reports.model import ClauseViolation, NotApplicable
 from suites.csi.volumes.growth import EXPAND, expanded_offline, node_expanding
 
+BLKDISCARD = 0x1277  # linux/fs.h
 SNAPSHOT = "controller.CREATE_DELETE_SNAPSHOT"
 READ = 64 << 20  # bytes; what the tests write lies below
 PAGE_BYTES, STRIDE, MANY = 4096, 3 * 4096, 1200  # blocks with gaps; a message commonly has 256 of them, or 1000
@@ -34,6 +37,19 @@ def written(use: InUse, rng: Random, *offsets: int) -> list[Range]:
         write_block(use.target, rng, position)
         found.append(Range(position, position + BLOCK_BYTES))
     return found
+
+
+def discarded(use: InUse, offset: int) -> Range:
+    """Give a block back to the device, as fstrim does. NotApplicable: the device takes none."""
+    descriptor = os.open(use.target, os.O_WRONLY)
+    try:
+        fcntl.ioctl(descriptor, BLKDISCARD, struct.pack("QQ", offset, BLOCK_BYTES))
+        os.fsync(descriptor)
+    except OSError as error:
+        raise NotApplicable(f"the device takes no discard: {error}") from error
+    finally:
+        os.close(descriptor)
+    return Range(offset, offset + BLOCK_BYTES)
 
 
 def scattered(use: InUse, rng: Random) -> list[Range]:
@@ -96,7 +112,7 @@ def test_backup_of_the_allocated_ranges_is_the_snapshot(csi: Bench, rng: Random)
 
 
 @pytest.mark.clause("csi.metadata-delta.covers-what-changed")
-@pytest.mark.parametrize("change", ["new block", "overwritten block", "zeroed block", "last block"])
+@pytest.mark.parametrize("change", ["new block", "overwritten block", "zeroed block", "discarded block", "last block"])
 def test_delta_covers_what_changed(csi: Bench, rng: Random, change: str) -> None:
     use = disk(csi)
     written(use, rng, 1 << 20, 3 << 20)
@@ -107,6 +123,8 @@ def test_delta_covers_what_changed(csi: Bench, rng: Random, change: str) -> None
         os.fsync(descriptor)
         os.close(descriptor)
         changed = Range(3 << 20, (3 << 20) + BLOCK_BYTES)
+    elif change == "discarded block":
+        changed = discarded(use, 3 << 20)
     else:
         offset = {"new block": 6 << 20, "overwritten block": 1 << 20, "last block": -BLOCK_BYTES}[change]
         (changed,) = written(use, rng, offset)

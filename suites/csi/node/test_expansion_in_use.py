@@ -83,11 +83,17 @@ def test_expanded_block_volume_keeps_its_data(csi: Bench, rng: Random) -> None:
 
 
 def grown_in_place(csi: Bench, capability: Any, size: int, times: int = 1) -> InUse:
-    """A published volume that was expanded there, by controller and, where the last of its answers says so, node."""
-    require_way(csi, ONLINE)
+    """A published volume that was expanded there, by controller and, where the last of its answers says so, node.
+
+    NotApplicable: the driver does not declare that it does so, and does not. What it does is judged, declared or not.
+    """
+    csi.require(EXPAND)
     use = csi.bring_up(csi.create(capability), capability)
+    request = expanding(use.volume, size, capability=capability)
+    if ONLINE not in csi.capabilities and not csi.client.answer(request).is_ok:
+        raise NotApplicable(f"the driver does not declare {ONLINE}, and refuses")
     for _ in range(times):
-        answer = csi.client.call(expanding(use.volume, size, capability=capability))
+        answer = csi.client.call(request)
     if answer.node_expansion_required:
         csi.client.call(node_expanding(use, size))
     return use

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from fixtures.subjects.csi.bench import Bench
 from fixtures.subjects.csi.requests import mount
 from reports.model import ClauseViolation
 from suites.csi.node.file_systems import in_use_with
+from suites.csi.node.test_node_conflicts import volume_for
 
 DISK_FILE_SYSTEMS = ("ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "ntfs", "vfat")
 
@@ -24,6 +26,19 @@ def test_mount_flag_holds_at_the_second_publish(csi: Bench, flag: str, bit: int)
     csi.client.call(csi.publishing(use))
     if not os.statvfs(use.target).f_flag & bit:
         raise ClauseViolation("a mount flag is lost at the second publish", expected=flag, actual="not set")
+
+
+@pytest.mark.clause("csi.node-publish.flags-hold-at-each-publish")
+def test_mount_flag_of_a_publish_alone_is_in_effect_or_refused(csi: Bench) -> None:
+    csi.require("node.STAGE_UNSTAGE_VOLUME")
+    plain, flagged = mount(), mount(flags=["noexec"])
+    use = csi.prepare(volume_for(csi, plain, flagged), plain)
+    answer = csi.client.answer(csi.publishing(replace(use, capability=flagged)))
+    if answer.is_ok and not os.statvfs(use.target).f_flag & os.ST_NOEXEC:
+        raise ClauseViolation(
+            "a publish with a flag that the stage did not have is answered OK", expected="noexec, or a refusal",
+            actual="not set",
+        )  # fmt: skip
 
 
 @pytest.mark.clause("csi.node-publish.flags-are-not-invented")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -17,6 +18,7 @@ from fixtures.subjects.csi.leaks import is_mounted, mounts_below
 from fixtures.subjects.csi.requests import from_snapshot, messages, mount, span
 from reports.model import ClauseViolation
 from suites.csi.resilience.interrupted import insist, wait_until_settled
+from suites.csi.volumes.growth import expanding
 
 WORKERS = 12
 
@@ -166,14 +168,8 @@ def test_expansions_at_once_keep_the_largest(csi: Bench) -> None:
     volume = csi.create()
     sizes = [volume.capacity_bytes + step * (1 << 20) for step in range(1, 7)]
 
-    def expanding(size: int) -> Any:
-        return messages().ControllerExpandVolumeRequest(
-            volume_id=volume.volume_id, capacity_range=span(size), volume_capability=mount(),
-            secrets=csi.options.secrets_of("ControllerExpandVolume"),
-        )  # fmt: skip
-
-    side_by_side([partial(insist, csi, expanding(size)) for size in sizes])
-    final = csi.client.call(expanding(sizes[0])).capacity_bytes
+    side_by_side([partial(insist, csi, expanding(volume, size)) for size in sizes])
+    final = csi.client.call(expanding(volume, sizes[0])).capacity_bytes
     if final < sizes[-1]:
         raise ClauseViolation("expansions at once lost the largest", expected=sizes[-1], actual=final)
 
@@ -208,3 +204,21 @@ def test_volumes_brought_up_at_once_do_not_mix(csi: Bench, rng: Random) -> None:
         require_files(use.target, content, "bringing up several volumes at once")
     side_by_side([partial(csi.take_down, use) for use in uses])
     assert not mounts_below(csi.folder), "volumes taken down at once left mounts"
+
+
+@pytest.mark.clause("csi.concurrency.parallel-expansions-keep-the-largest")
+@pytest.mark.parametrize("delay", [0.002, 0.01, 0.05])
+def test_smaller_expansion_that_comes_while_a_larger_one_is_under_way_does_not_win(csi: Bench, delay: float) -> None:
+    csi.require("controller.EXPAND_VOLUME")
+    volume = csi.create()
+    large, small = (volume.capacity_bytes + step * (1 << 20) for step in (16, 4))
+    first, second = (expanding(volume, size) for size in (large, small))
+
+    def come_later() -> None:
+        time.sleep(delay)
+        insist(csi, second)
+
+    side_by_side([partial(insist, csi, first), come_later])
+    final = csi.client.call(second).capacity_bytes
+    if final < large:
+        raise ClauseViolation("an expansion that came later took the room away again", expected=large, actual=final)

@@ -184,3 +184,27 @@ def test_capacity_of_an_expanded_volume_is_there_again(csi: Bench) -> None:
         lambda: csi.client.call(request).available_capacity - before,
         accept=lambda more: more > -growth // 2,
     )
+
+
+@pytest.mark.clause("csi.get-capacity.stated-capacity-can-be-had")
+@pytest.mark.parametrize("after", ["nothing", "a volume", "a snapshot", "an expansion"])
+def test_volume_of_what_is_said_to_be_available_is_made(csi: Bench, after: str) -> None:
+    if not csi.driver.owned:
+        raise NotApplicable("others may make and delete volumes of this driver meanwhile")
+    size = 64 * csi.options.capacity
+    if after != "nothing":
+        volume = csi.create(capacity=span(size))
+    if after == "a snapshot":
+        csi.snapshot(volume)
+    elif after == "an expansion":
+        csi.require(EXPAND)
+        csi.client.call(expanding(volume, 2 * size))
+    answer = csi.client.call(question(csi, volume_capabilities=[mount()]))
+    wanted = min(answer.available_capacity, answer.maximum_volume_size.value or answer.available_capacity)
+    wanted = wanted // MIB * MIB - 16 * MIB  # what a driver may need beside the volume
+    made = csi.client.answer(csi.creation(capacity=span(wanted)))
+    if made.code in ("OUT_OF_RANGE", "RESOURCE_EXHAUSTED"):
+        raise ClauseViolation(
+            f"after {after}, a volume of what is said to be available is not made", expected=f"{wanted} bytes",
+            actual=str(made), question="Is what snapshots or expansions take counted?",
+        )  # fmt: skip

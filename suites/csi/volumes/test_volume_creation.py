@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fixtures.subjects.csi.bench import Bench
-from fixtures.subjects.csi.requests import block, changed, messages, mount
+from fixtures.subjects.csi.requests import block, changed, from_snapshot, from_volume, messages, mount
 from reports.model import ClauseViolation, NotApplicable
 from suites.csi.volumes.compatibility import confirms, require_same_volume
 
@@ -208,3 +208,21 @@ def test_name_of_a_refused_request_is_still_free(csi: Bench, fault: str) -> None
         raise NotApplicable("the driver did not refuse it, which another clause judges")
     first, second = csi.client.call(request).volume, csi.client.call(request).volume
     require_same_volume(first.volume_id, second.volume_id, "the corrected request, sent twice,")
+
+
+@pytest.mark.clause("csi.create-volume.refused-request-makes-nothing")
+@pytest.mark.parametrize("source", ["snapshot", "volume"])
+def test_name_of_a_creation_without_its_source_makes_another_volume(csi: Bench, source: str) -> None:
+    csi.require("controller.CREATE_DELETE_SNAPSHOT" if source == "snapshot" else "controller.CLONE_VOLUME")
+    gone = csi.absent_id()
+    absent = from_volume(gone) if source == "volume" else from_snapshot(gone)
+    request = csi.creation()
+    if csi.client.answer(changed(request, volume_content_source=absent)).is_ok:
+        raise NotApplicable("the driver did not refuse it, which another clause judges")
+    larger = 4 * csi.options.capacity
+    volume = csi.client.call(changed(request, capacity_range=messages().CapacityRange(required_bytes=larger))).volume
+    if 0 < volume.capacity_bytes < larger:
+        raise ClauseViolation(
+            "a refused creation left a volume of its name", expected=f"at least {larger} bytes",
+            actual=volume.capacity_bytes,
+        )  # fmt: skip

@@ -84,14 +84,15 @@ def test_deleted_volume_is_not_known(csi: Bench) -> None:
 
 
 @pytest.mark.clause("csi.delete-volume.name-may-come-again")
-def test_name_of_a_deleted_volume_makes_an_empty_one(csi: Bench, rng: Random) -> None:
-    name = csi.name()
-    first = csi.create(name=name)
-    use = csi.bring_up(first)
+@pytest.mark.parametrize("mode", ["SINGLE_NODE_WRITER", "MULTI_NODE_MULTI_WRITER"])
+def test_name_of_a_deleted_volume_makes_an_empty_one(csi: Bench, rng: Random, mode: str) -> None:
+    name, capability = csi.name(), mount(mode)
+    first = csi.create(capability, name=name)
+    use = csi.bring_up(first, capability)
     write_files(use.target, rng)
     csi.take_down(use)
     csi.delete(first)
-    found = user_files(csi.bring_up(csi.create(name=name)).target)
+    found = user_files(csi.bring_up(csi.create(capability, name=name), capability).target)
     if found:
         raise ClauseViolation("a volume made anew holds files of its namesake", expected="no files", actual=found)
 

@@ -113,6 +113,20 @@ def test_volume_is_made_where_the_first_preference_cannot_be_had(csi: Bench) -> 
     require_in_requisite(csi.client.call(request).volume, [own, foreign])
 
 
+@pytest.mark.clause("csi.create-volume.topology-lies-in-requisite")
+def test_volume_with_a_preference_outside_of_what_is_required_lies_inside(csi: Bench) -> None:
+    own, elsewhere = own_segments(csi), own_segments(csi.second_node())
+    request = requiring(csi.creation(), [own], [elsewhere])  # which an orchestrator should not ask
+    answer = csi.client.answer(request)
+    if answer.is_ok:
+        require_in_requisite(answer.response.volume, [own])
+    elif answer.code not in ("INVALID_ARGUMENT", "RESOURCE_EXHAUSTED"):
+        raise ClauseViolation(
+            "a preference outside of what is required", expected="INVALID_ARGUMENT, or a volume inside",
+            actual=str(answer),
+        )  # fmt: skip
+
+
 @pytest.mark.clause("csi.create-volume.topology-is-declared")
 def test_volume_with_a_topology_comes_from_a_driver_that_declares_it(csi: Bench) -> None:
     volume = csi.create()
