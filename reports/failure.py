@@ -8,6 +8,7 @@ else is our own fault: it looks like a fail, carries harness_error, and makes th
 from __future__ import annotations
 
 import hashlib
+import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -166,7 +167,11 @@ def _failed(call: Any, item: pytest.Item, clauses: Sequence[Clause], error: Clau
         lines.append(f"actual    {actual}")
     if question:
         lines.append(f"question  {question}")
-    lines += [f"repeat    {repeat_command(item.nodeid, item.config)}", "", _trace(call, item)]
+    if place := _place(call, item):
+        lines.append(f"test      {place}")
+    lines.append(f"repeat    {repeat_command(item.nodeid, item.config)}")
+    if not isinstance(call.excinfo.value, ClauseViolation) or _wants_trace(item.config):
+        lines += ["", _trace(call, item)]  # an assertion's values are in it; ours are told above
     return Judged(
         Outcome.FAIL,
         redact(error.summary),
@@ -176,6 +181,23 @@ def _failed(call: Any, item: pytest.Item, clauses: Sequence[Clause], error: Clau
         redact("\n".join(lines))[:_LONGEST],
         clauses=tuple(clause.id for clause in clauses),
     )
+
+
+def _wants_trace(config: Any) -> bool:
+    """Whether the user asked for our own frames too."""
+    return config.option.tbstyle == "long" or bool(config.option.fulltrace)
+
+
+def _place(call: Any, item: pytest.Item) -> str:
+    """Where the test was when its clause did not hold: file, line and what stands there. "": not in the test."""
+    lines = [entry.lineno + 1 for entry in call.excinfo.traceback if Path(str(entry.path)) == item.path]
+    if not lines:
+        return ""
+    code = item.path.read_text(errors="replace").splitlines()
+    # What raises tells the reader nothing that the summary does not; what was asked for does.
+    asking = [line for line in lines if line <= len(code) and not code[line - 1].strip().startswith("raise ")]
+    file = os.path.relpath(item.path, item.config.rootpath)
+    return f"{file}:{asking[-1]}: {code[asking[-1] - 1].strip()}" if asking else f"{file}:{lines[-1]}"
 
 
 def _trace(call: Any, item: pytest.Item) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -34,6 +35,9 @@ pytestmark = pytest.mark.clause("gpu.toy.holds")
 def test_toy_sound_holds(): pass
 def test_toy_wrong_is_blamed(): raise ClauseViolation("the toy fell", expected="standing", actual="lying")
 def test_toy_asserted_is_blamed(): assert 1 == 2
+def test_toy_wrong_deep_down_is_blamed(): look()
+def look():
+    raise ClauseViolation("the toy leans")
 def test_toy_elsewhere_cannot_be_judged(): raise EnvironmentUnfit("no table here")
 def test_toy_without_wheels_does_not_apply(): raise NotApplicable("no wheels declared")
 def test_toy_broken_test_is_our_fault(): raise KeyError("ours")
@@ -74,6 +78,7 @@ def test_record_of_every_kind_of_outcome_assigns_blame_once(project: Path, worke
         "test_toy_sound_holds": "pass",
         "test_toy_wrong_is_blamed": "fail",
         "test_toy_asserted_is_blamed": "fail",
+        "test_toy_wrong_deep_down_is_blamed": "fail",
         "test_toy_elsewhere_cannot_be_judged": "could-not-run",
         "test_toy_without_wheels_does_not_apply": "not-applicable",
         "test_toy_broken_test_is_our_fault": "fail",
@@ -82,9 +87,9 @@ def test_record_of_every_kind_of_outcome_assigns_blame_once(project: Path, worke
     ours = [line["test"].rpartition("::")[2] for line in lines(project, "result") if line["harness_error"]]
     assert ours == ["test_toy_broken_test_is_our_fault"]
     assert lines(project, "run")[0]["seed"] == 7
-    assert lines(project, "end")[0]["counts"] == {"pass": 1, "fail": 3, "not-applicable": 1, "could-not-run": 2}
+    assert lines(project, "end")[0]["counts"] == {"pass": 1, "fail": 4, "not-applicable": 1, "could-not-run": 2}
     assert len(lines(project, "planned")) == 1
-    assert len(lines(project, "planned")[0]["tests"]) == 7
+    assert len(lines(project, "planned")[0]["tests"]) == 8
 
 
 def test_failure_text_names_clause_expectation_and_repeat_command(project: Path) -> None:
@@ -101,6 +106,21 @@ def test_failure_text_names_clause_expectation_and_repeat_command(project: Path)
     ):
         assert part in text
     assert "repeat    python -m pytest suites/gpu/test_toy.py::test_toy_wrong_is_blamed --seed" in text
+
+
+def test_failure_text_of_a_clause_shows_the_line_of_the_test_and_our_own_frames_only_when_asked(project: Path) -> None:
+    def told(*options: str) -> dict[str, str]:
+        shutil.rmtree(project / "out", ignore_errors=True)
+        run(project, *options)
+        return {line["test"].rpartition("::")[2]: line["text"] for line in lines(project, "result")}
+
+    usual, asked = told(), told("--tb=long")
+    assert "test      suites/gpu/test_toy.py:6" in usual["test_toy_wrong_is_blamed"]
+    assert "suites/gpu/test_toy.py:8: def test_toy_wrong_deep_down_is_blamed(): look()" in str(usual)
+    assert "E   " not in usual["test_toy_wrong_is_blamed"] + usual["test_toy_wrong_deep_down_is_blamed"]
+    assert "E   " in usual["test_toy_asserted_is_blamed"], "an assertion tells its values nowhere else"
+    assert "E   " in usual["test_toy_broken_test_is_our_fault"]
+    assert "E   " in asked["test_toy_wrong_deep_down_is_blamed"]
 
 
 @pytest.mark.parametrize(
