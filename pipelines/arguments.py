@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument("run", type=Path, metavar="RUN", help="a run folder, e.g. runs/20261123-221500-1a2b")
     _gate(commands.add_parser("gate", help="decide again from a run's files, on any machine"))
     _promote(commands.add_parser("promote", help="release what a sign-off stands for, by its digests"))
+    _rollback(commands.add_parser("rollback", help="put an environment back to what it ran before"))
     _ledger(commands.add_parser("ledger", help="check the ledger of promotions, offline"))
     lock = commands.add_parser("lock", help="check a candidate file and print what it pins")
     _candidate(lock)
@@ -115,8 +116,7 @@ def _clean(command: argparse.ArgumentParser) -> None:
 
 def _verify(command: argparse.ArgumentParser) -> None:
     command.add_argument("signoff", type=Path, metavar="FILE", help="signoff.dsse.json, or the run folder it is in")
-    command.add_argument("--key", type=Path, action="append", default=[], metavar="PEM", help="a public key you trust")
-    command.add_argument("--threshold", type=int, default=1, metavar="M", help="how many keys must have signed (1)")
+    _signers(command)
 
 
 def _gate(command: argparse.ArgumentParser) -> None:
@@ -130,17 +130,47 @@ def _gate(command: argparse.ArgumentParser) -> None:
 
 def _promote(command: argparse.ArgumentParser) -> None:
     command.add_argument("run", type=Path, metavar="RUN", help="a run folder with signoff.dsse.json")
-    command.add_argument("--to", required=True, metavar="ENV", help="the environment, e.g. production-eu")
+    command.add_argument("--to", required=True, metavar="ENV", help="an environment of the run's pipeline: staging")
+    _signers(command)
+    command.add_argument(
+        "--digest", action="append", default=[], metavar="sha256:...", help="what is deployed: refused unless tested"
+    )
+    _release(command)
+
+
+def _rollback(command: argparse.ArgumentParser) -> None:
+    command.add_argument("environment", metavar="ENV", help="what is put back")
+    command.add_argument("--to", required=True, metavar="CANDIDATE", help="its sha256 (or the start), or its run's id")
+    command.add_argument("--why", required=True, metavar="TEXT", help="kept in the ledger")
+    _release(command)
+
+
+def _release(command: argparse.ArgumentParser) -> None:
+    """Where releases go, who decides it, and the ledger that remembers it."""
+    command.add_argument("--by", default="", metavar="WHO", help="who decides this; kept in the ledger (the user)")
     command.add_argument(
         "--target",
         default="demonstration",
         metavar="KIND",
-        help="demonstration (default): a file deployments/<env>.json in --deployments",
+        help="demonstration (default) and folder: a file <env>.json in --deployments; git: the same, committed and "
+        "tagged; oci: tags in a registry; kubernetes: labels in a cluster",
     )
     command.add_argument("--deployments", type=Path, default=Path("deployments"), metavar="DIR", help="(deployments)")
+    ledger = command.add_argument_group("the ledger, where every step is kept")
+    ledger.add_argument("--ledger", type=Path, metavar="DIR", help="its folder (default: ledger in --deployments)")
+    ledger.add_argument(
+        "--ledger-key", default="", metavar="KEY", help="who signs it (default: this machine's own key)"
+    )
+    ledger.add_argument(
+        "--ledger-trust", type=Path, action="append", default=[], metavar="PEM", help="whose entries count as well"
+    )
+
+
+def _signers(command: argparse.ArgumentParser) -> None:
     command.add_argument("--key", type=Path, action="append", default=[], metavar="PEM", help="a public key you trust")
+    command.add_argument("--threshold", type=int, default=1, metavar="M", help="how many keys must have signed (1)")
     command.add_argument(
-        "--threshold", type=int, default=1, metavar="M", help="how many of the keys must have signed (1)"
+        "--roles", type=Path, metavar="FILE", help="TOML: role -> keys, threshold; each must have signed"
     )
 
 

@@ -152,7 +152,8 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "verify": judging.verify,
     "report": judging.report,
     "gate": _quietly(judging.gate_again),
-    "promote": judging.promote,
+    "promote": releasing.promote,
+    "rollback": releasing.rollback,
     "ledger": _quietly(releasing.verify_ledger),
     "lock": _quietly(_lock),
 }

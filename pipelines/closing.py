@@ -8,7 +8,7 @@ from pathlib import Path
 from pipelines.configuration import Misconfigured
 from pipelines.pipeline import Stage
 from pipelines.screen import Screen
-from reports import attest
+from reports import attest, roles
 from reports.keys import KeyFileError
 from reports.model import Decision, Verdict
 from reports.render import render_all
@@ -43,10 +43,11 @@ def sign(folder: Path, screen: Screen) -> Path | None:
         return None
 
 
-def verify(path: Path, keys: Sequence[Path], threshold: int) -> int:
+def verify(path: Path, keys: Sequence[Path], threshold: int, roles_file: Path | None = None) -> int:
     """Check a sign-off and say what holds. The exit code is the signed verdict's, or INVALID where it does not hold."""
     try:
-        checked = attest.verify(path, keys=keys, threshold=threshold)
+        wanted = roles.load(roles_file) if roles_file else ()
+        checked = attest.verify(path, keys=keys, threshold=threshold, roles=wanted)
     except (KeyFileError, ValueError) as error:
         raise Misconfigured([str(error)]) from error
     if not checked.ok:

@@ -1,4 +1,4 @@
-"""verify, report, gate and promote: everything that works from a run folder alone, on any machine."""
+"""verify, report and gate: everything that works from a run folder alone, on any machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import closing, deviations, gate, pipeline, policy, waivers
-from pipelines import promote as promotion
 from pipelines.candidate import load as load_candidate
 from pipelines.configuration import Misconfigured
 from pipelines.findings import Finding, Past
@@ -25,7 +24,7 @@ from reports.run_folder import moment
 
 def report(given: argparse.Namespace) -> int:
     """Render a run's report again."""
-    _require_run(given.run)
+    require_run(given.run)
     page = closing.render(given.run, Screen())
     if page is None:
         return Verdict.INVALID.exit_code
@@ -35,7 +34,7 @@ def report(given: argparse.Namespace) -> int:
 
 def gate_again(given: argparse.Namespace) -> int:
     """Decide again from a run folder's files. The exit code is that of the first verdict that is not PASS."""
-    _require_run(given.run)
+    require_run(given.run)
     now = present()
     if given.now:
         try:
@@ -103,23 +102,11 @@ def verify(given: argparse.Namespace) -> int:
     path = given.signoff / "signoff.dsse.json" if given.signoff.is_dir() else given.signoff
     if not path.is_file():
         raise Misconfigured([f"{path}: there is no such file. Give a signoff.dsse.json or the run folder it is in."])
-    return closing.verify(path, given.key, given.threshold)
+    return closing.verify(path, given.key, given.threshold, given.roles)
 
 
-def promote(given: argparse.Namespace) -> int:
-    """Release a run's candidate to an environment; refuses, and says why, when anything speaks against it."""
-    _require_run(given.run)
-    target = promotion.target(given.target, given.deployments)
-    try:
-        done = promotion.promote(given.run, given.to, target, keys=given.key, now=present(), threshold=given.threshold)
-    except promotion.Refused as error:
-        print(f"not promoted: {error}", file=sys.stderr)
-        return error.verdict.exit_code
-    print(f"promoted to {given.to}: {done}")
-    return 0
-
-
-def _require_run(run: Path) -> None:
+def require_run(run: Path) -> None:
+    """Misconfigured: not a run folder."""
     if not (run / "run.json").is_file():
         raise Misconfigured([f"{run}: not a run folder (it has no run.json). Runs are kept in runs/."])
 

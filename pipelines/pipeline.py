@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipelines.candidate import COMPONENTS, Candidate
 from pipelines.configuration import Misconfigured, Table, nearest, read
+from pipelines.environments import Environment, take
 from reports.catalogue import SUITES
 from reports.model import Layer
 
@@ -60,12 +61,13 @@ class Stage:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """The stages in order."""
+    """The stages in order, and the environments that a candidate is promoted through."""
 
     name: str
     description: str
     stages: tuple[Stage, ...]
     path: Path = DEFAULT
+    environments: tuple[Environment, ...] = ()
 
     def until(self, last: str) -> tuple[Stage, ...]:
         """The stages up to and including the named one; all of them for "". Misconfigured: no such stage."""
@@ -88,9 +90,10 @@ def load(path: Path = DEFAULT, profile: str = "quick", policies: Path | None = N
     stages: list[Stage] = []
     for table in root.tables("stage", required=True):
         stages.append(_stage(table, path, profile, [stage.name for stage in stages], policies))
+    environments = take(root, [stage.name for stage in stages])
     root.finish()
     document.require_clean()
-    return Pipeline(name, description, tuple(stages), path)
+    return Pipeline(name, description, tuple(stages), path, environments)
 
 
 def require_components(stages: tuple[Stage, ...], candidate: Candidate) -> None:

@@ -1,173 +1,202 @@
-"""Promotion: releases what a sign-off stands for, by its digests and nothing else.
+"""Promotion and rollback: the only two ways in which an environment comes to run something else.
 
-A target is where a release goes. The local demonstration target writes deployments/<env>.json and is the only one
-that accepts a sign-off by a development key.
+Both are decided by an entry of the ledger, and only then is the target told; a second entry says that it has it. So
+what was decided is known even where the machine dies between the two, and the same command finishes it.
 """
 
 from __future__ import annotations
 
-import datetime
-import hashlib
-import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from pipelines.configuration import Misconfigured, nearest
-from pipelines.logbook import stamp, write
-from reports import attest, verification
-from reports.keys import KeyFileError
-from reports.model import Verdict
-from reports.run_folder import moment
-
-ENVIRONMENT = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-
-
-class Refused(Exception):
-    """A promotion that must not happen. `verdict` gives the exit code."""
-
-    def __init__(self, text: str, verdict: Verdict = Verdict.INVALID) -> None:
-        super().__init__(text)
-        self.verdict = verdict
-
-
-class Target(Protocol):
-    """Where releases go. needs_trust: only sign-offs by keys that the caller trusts are accepted."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def needs_trust(self) -> bool: ...
-
-    def release(self, environment: str, content: Mapping[str, Any]) -> str:
-        """Put the release there; returns where it is now."""
-        ...
+from pipelines import deployed, environments, objections
+from pipelines.deployed import Step
+from pipelines.ledger import Entry, Ledger
+from pipelines.logbook import stamp
+from pipelines.objections import Refused, SignOff
+from pipelines.targets import Release, Target, TargetError
+from reports.roles import Role
 
 
 @dataclass(frozen=True)
-class Demonstration:
-    """A folder with one file for each environment."""
+class Wish:
+    """What somebody wants promoted. threshold: how many different ones of the keys must have signed; roles: which
+    roles must have. digests: what is about to be deployed, all of which must have been tested. by: who asks."""
 
-    folder: Path
-    name: str = "demonstration"
-    needs_trust: bool = False
-
-    def release(self, environment: str, content: Mapping[str, Any]) -> str:
-        path = self.folder / f"{environment}.json"
-        write(path, json.dumps(content, indent=1) + "\n")
-        return str(path)
+    run: Path
+    environment: str
+    by: str
+    keys: Sequence[Path] = ()
+    threshold: int = 1
+    roles: Sequence[Role] = ()
+    digests: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
-class Folder:
-    """The same files, for real environments: a GitOps checkout, for example. Trusted keys only."""
+class Answer:
+    """Where the release is now, by which entry of the ledger, and whether that was so before."""
 
-    folder: Path
-    name: str = "folder"
-    needs_trust: bool = True
-
-    def release(self, environment: str, content: Mapping[str, Any]) -> str:
-        return Demonstration(self.folder).release(environment, content)
+    where: str
+    entry: Entry
+    again: bool
 
 
-def target(kind: str, folder: Path) -> Target:
-    """The target of a kind. Misconfigured: there is none."""
-    known: dict[str, Target] = {item.name: item for item in (Demonstration(folder), Folder(folder))}
-    if kind not in known:
-        raise Misconfigured([f"--target {kind}: there is no such target. {nearest(kind, tuple(known))}"])
-    return known[kind]
+def promote(wish: Wish, to: Target, book: Ledger) -> Answer:
+    """Promote a run's candidate. Refused: something speaks against it; the environment is as before.
 
-
-def promote(
-    run: Path, environment: str, to: Target, *, keys: Sequence[Path], now: datetime.datetime, threshold: int = 1
-) -> str:
-    """Release the candidate of a run to an environment. Refused: something speaks against it, in plain words.
-
-    threshold: how many different ones of the keys must have signed.
+    A sign-off that is authentic and yet refused is noted in the ledger, so that its verdict is remembered.
     """
-    if not ENVIRONMENT.fullmatch(environment):
-        raise Refused(f'"{environment}" cannot name an environment: use lower-case letters, digits and hyphens')
-    path = run / attest.SIGNOFF
-    if not path.is_file():
-        text = f"{run} has no sign-off. Runs that reach the production stage have one."
-        raise Refused(text, Verdict.INCONCLUSIVE)
-    try:
-        checked = attest.verify(path, run, keys, threshold, now)
-    except (KeyFileError, ValueError) as error:
-        raise Refused(str(error)) from error
-    if not checked.ok or checked.predicate is None:
-        raise Refused(f"the sign-off does not hold: {'; '.join(checked.problems)}")
-    if checked.verdict != Verdict.PASS:
-        raise Refused(f"the signed verdict is {checked.verdict}, not PASS", Verdict(checked.verdict))
-    if to.needs_trust and not checked.trusted:
-        why = "it is signed by a development key" if checked.development else "no trusted key was given (--key)"
-        raise Refused(f"{to.name} takes trusted sign-offs only, and {why}")
-    _require_every_stage(checked.predicate)
-    digest = str(checked.predicate["candidate"]["sha256"])
-    _require_newest(run, digest, _decided(checked.predicate))
-    subjects = _subjects(path)
-    return to.release(
-        environment,
-        {
-            "environment": environment,
-            "candidate": checked.predicate["candidate"],
-            "digests": subjects,
-            "signoff": {"run": run.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()},
-            "signed": checked.predicate["time"],
-            "trusted": checked.trusted,
-            "promoted": stamp(now),
-        },
+    if not environments.NAME.fullmatch(wish.environment):
+        raise Refused(f'"{wish.environment}" cannot name an environment: use lower-case letters, digits and hyphens')
+    signoff = objections.read_signoff(
+        wish.run, keys=wish.keys, threshold=wish.threshold, roles=wish.roles, now=book.now
     )
-
-
-def _subjects(path: Path) -> dict[str, str]:
-    """The digests that the sign-off names, and so all that may be released."""
-    statement = json.loads(verification.read_envelope(path).payload)
-    return {str(item["name"]): f"sha256:{item['digest']['sha256']}" for item in statement["subject"]}
-
-
-def _require_every_stage(predicate: Mapping[str, Any]) -> None:
-    """Refused where a stage of the pipeline did not pass, or was not asked for: then only a part of it was proven."""
-    for stage in predicate["stages"]:
-        if stage["verdict"] != Verdict.PASS:
-            text = f"the stage {stage['name']} has {stage['verdict'] or 'not decided'}, so it is not proven"
-            raise Refused(text, Verdict(stage["verdict"] or Verdict.INCONCLUSIVE))
-
-
-def _decided(predicate: Mapping[str, Any]) -> datetime.datetime:
-    """When the run came to its verdict. A signature may be much younger, which makes no verdict newer."""
-    times = [moment(str(stage["decided"])) for stage in predicate["stages"] if stage["decided"]]
-    return min(max(times, default=moment(predicate["time"])), moment(predicate["time"]))
-
-
-def _require_newest(run: Path, digest: str, decided: datetime.datetime) -> None:
-    """Refused where a later run of the same candidate came to another verdict: the newest one wins."""
-    for other in sorted(run.resolve().parent.glob("*/run.json")):
-        folder = other.parent
-        if folder == run.resolve():
-            continue
-        for time, verdict in _decisions(folder, digest):
-            if time >= decided and verdict is not Verdict.PASS:
-                text = f"a later run of this very candidate came to {verdict}: {folder.name} ({stamp(time)})"
-                raise Refused(f"{text}. The newest verdict counts; run it again once that is solved.", verdict)
-
-
-def _decisions(folder: Path, digest: str) -> list[tuple[datetime.datetime, Verdict]]:
-    """The decisions of a run of this candidate. One that cannot be read counts against it, as of its file."""
+    wanted = _content(wish, signoff)
     try:
-        if json.loads((folder / "candidate.json").read_text())["digest"] != digest:
-            return []
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
-    found = []
-    for path in sorted((folder / "decisions").glob("*.json")):
-        try:
-            data = json.loads(path.read_text())
-            found.append((moment(data["decided"]), Verdict(data["verdict"])))
-        except (ValueError, KeyError, TypeError):
-            changed = datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC)
-            found.append((changed, Verdict.INVALID))
-    return found
+        _require_nothing_against(wish, signoff, to, book, wanted)
+    except Refused as refused:
+        _note_refusal(book, wanted, str(refused))
+        raise
+    same = _same(book, signoff, wish.environment)
+    decision = same.entry if same else book.append(deployed.PROMOTION, wanted)
+    return _carry_out(book, to, decision, same, signoff.path)
+
+
+def rollback(environment: str, candidate: str, to: Target, book: Ledger, *, by: str, why: str) -> Answer:
+    """Put an environment back to a candidate that was promoted there before; needs who and why, and no fresh sign-off.
+
+    candidate: the start of its sha256, or the id of the run that was promoted. Refused: it never was there.
+    """
+    if not by.strip() or not why.strip():
+        raise Refused("a rollback needs who decided it and why; both are kept in the ledger")
+    earlier = _promoted_before(book, environment, candidate)
+    _require_ledger_of(to, book, environment)
+    if to.needs_trust:
+        _require_lasting_key(to, book)
+        if not earlier.content["trusted"]:
+            raise Refused(f"{to.place} takes trusted sign-offs only, and that candidate's was not")
+    now_there = deployed.current(book.entries, environment)
+    same = _pending_back_to(book, environment, earlier)
+    if now_there is not None and now_there.candidate == earlier.candidate and now_there.digests == earlier.digests:
+        same = now_there
+    # A rollback of a rollback goes to what was promoted, so the facts of the promotion are what is kept.
+    kept = {key: value for key, value in earlier.content.items() if key not in ("why", "from", "promotion")}
+    left = now_there.candidate if now_there else ""
+    wanted = {**kept, "by": by, "why": why, "from": left, "promotion": earlier.entry.sequence}
+    decision = same.entry if same else book.append(deployed.ROLLBACK, wanted)
+    return _carry_out(book, to, decision, same, None)
+
+
+def _content(wish: Wish, signoff: SignOff) -> dict[str, Any]:
+    """What the ledger keeps of a promotion, and the target shows."""
+    predicate = signoff.predicate
+    return {
+        "environment": wish.environment,
+        "candidate": predicate["candidate"],
+        "digests": dict(signoff.digests),
+        "images": signoff.images,
+        "released": sorted(wish.digests),
+        "signoff": {"run": predicate["run"]["id"], "sha256": signoff.sha256},
+        "verdict": signoff.verdict.value,
+        "decided": stamp(signoff.decided),
+        "signed": predicate["time"],
+        "notAfter": predicate["notAfter"],
+        "trusted": signoff.trusted,
+        "by": wish.by,
+    }
+
+
+def _require_nothing_against(
+    wish: Wish, signoff: SignOff, to: Target, book: Ledger, content: Mapping[str, Any]
+) -> None:
+    objections.require_pass(signoff)
+    if to.needs_trust:
+        objections.require_trust(signoff, to.place)
+        _require_lasting_key(to, book)
+    objections.require_tested(signoff, wish.digests)
+    environment = environments.require(environments.of_run(wish.run, signoff.stages), wish.environment)
+    objections.require_newest(signoff)
+    objections.require_newest_in_ledger(signoff, book.entries)
+    objections.require_turn(signoff, environment, book.entries)
+    _require_ledger_of(to, book, wish.environment)
+    try:
+        to.check(content)
+    except TargetError as error:
+        raise Refused(str(error)) from error
+
+
+def _require_lasting_key(to: Target, book: Ledger) -> None:
+    if book.signer.development:
+        raise Refused(f"{to.place} needs a ledger that a lasting key signs, not this machine's own (--ledger-key)")
+
+
+def _require_ledger_of(to: Target, book: Ledger, environment: str) -> None:
+    """Refused where the target was last changed by an entry that this ledger does not have: it is an old copy, or
+    another one."""
+    try:
+        content = to.current(environment)
+    except TargetError as error:
+        raise Refused(str(error)) from error
+    if content is None:
+        return
+    named = content.get("ledger") or {}
+    place = named.get("sequence", -1)
+    known = book.entries[place].hash if isinstance(place, int) and 0 <= place < len(book.entries) else ""
+    if not known or known != named.get("hash"):
+        text = f"{to.place} has a release in {environment} that this ledger did not decide (its entry {place})"
+        raise Refused(f"{text}: the ledger is an old copy, or that place was changed by hand")
+
+
+def _same(book: Ledger, signoff: SignOff, environment: str) -> Step | None:
+    """The decision that has done, or is about to do, the very same."""
+    for step in (deployed.pending(book.entries, environment), deployed.current(book.entries, environment)):
+        if step is not None:
+            return step if (step.candidate, step.signoff) == (signoff.candidate, signoff.sha256) else None
+    return None
+
+
+def _pending_back_to(book: Ledger, environment: str, earlier: Step) -> Step | None:
+    step = deployed.pending(book.entries, environment)
+    return step if step is not None and step.is_rollback and step.candidate == earlier.candidate else None
+
+
+def _promoted_before(book: Ledger, environment: str, candidate: str) -> Step:
+    done = [step for step in deployed.steps(book.entries, environment) if step.places and not step.is_rollback]
+    wanted = candidate.removeprefix("sha256:")
+    exact = [step for step in done if step.content["signoff"]["run"] == candidate]
+    found = exact or [step for step in done if len(wanted) >= 8 and step.candidate.startswith(wanted)]
+    if not found:
+        known = ", ".join(dict.fromkeys(f"{step.candidate[:12]} ({step.content['signoff']['run']})" for step in done))
+        text = f"no candidate {candidate} was ever promoted to {environment}"
+        raise Refused(f"{text}. Promoted there were: {known}." if known else f"{text}, nor any other.")
+    if len({step.candidate for step in found}) > 1:
+        raise Refused(f"{candidate} fits more than one candidate; give more of its sha256")
+    return found[-1]
+
+
+def _note_refusal(book: Ledger, content: Mapping[str, Any], why: str) -> None:
+    known = ("environment", "signoff", "verdict", "decided", "trusted", "by")
+    note = {key: content[key] for key in known}
+    note |= {"candidate": {key: content["candidate"][key] for key in ("name", "sha256")}, "why": why}
+    if not any(entry.kind == deployed.REFUSAL and entry.content == note for entry in book.entries):
+        book.append(deployed.REFUSAL, note)
+
+
+def _carry_out(book: Ledger, to: Target, decision: Entry, same: Step | None, attestation: Path | None) -> Answer:
+    """Tell the target, and note that it has it. Where it already had, it is told again, which changes nothing."""
+    environment = str(decision.content["environment"])
+    content = {**decision.content, "promoted": decision.time}
+    content["ledger"] = {"sequence": decision.sequence, "hash": decision.hash}
+    known = same.places.get(to.place) if same else None
+    end = {"of": decision.sequence, "environment": environment, "target": to.place}
+    try:
+        where = to.release(Release(environment, content, attestation))
+    except TargetError as error:
+        if known is None:
+            book.append(deployed.FAILED, {**end, "why": str(error)})
+        raise Refused(f"it was decided (ledger entry {decision.sequence}), and not done: {error}") from error
+    if known is None:
+        book.append(deployed.RELEASED, {**end, "where": where})
+    return Answer(where, decision, again=known is not None)

@@ -3,11 +3,82 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import getpass
+import sys
+from collections.abc import Iterator
 
 from pipelines import ledger
+from pipelines import promote as promotion
 from pipelines.configuration import Misconfigured
-from reports.keys import KeyFileError, load_public_key
-from reports.model import Verdict
+from pipelines.judging import require_run
+from pipelines.ledger import Ledger, LedgerError
+from pipelines.logbook import now as present
+from pipelines.objections import Refused
+from pipelines.promote import Answer, Wish
+from pipelines.targets import kinds
+from reports import roles
+from reports.keys import KeyFileError, development_key, load_public_key, load_signer
+from reports.model import HarnessError, Verdict
+
+
+def promote(given: argparse.Namespace) -> int:
+    """Release a run's candidate to an environment; refuses, and says why, when anything speaks against it."""
+    require_run(given.run)
+    target = kinds.chosen(given)
+    with _ledger(given) as book:
+        wish = Wish(
+            run=given.run,
+            environment=given.to,
+            by=_who(given),
+            keys=given.key,
+            threshold=given.threshold,
+            roles=roles.load(given.roles) if given.roles else (),
+            digests=given.digest,
+        )
+        try:
+            return _told("promoted to", given.to, promotion.promote(wish, target, book))
+        except Refused as error:
+            print(f"not promoted: {error}", file=sys.stderr)
+            return error.verdict.exit_code
+
+
+def rollback(given: argparse.Namespace) -> int:
+    """Put an environment back to a candidate that was promoted there before."""
+    target = kinds.chosen(given)
+    with _ledger(given) as book:
+        try:
+            done = promotion.rollback(given.environment, given.to, target, book, by=_who(given), why=given.why)
+        except Refused as error:
+            print(f"not rolled back: {error}", file=sys.stderr)
+            return error.verdict.exit_code
+        return _told("rolled back", given.environment, done)
+
+
+def _told(what: str, environment: str, answer: Answer) -> int:
+    print(f"{what} {environment}: {answer.where} (ledger entry {answer.entry.sequence}{', again' * answer.again})")
+    return 0
+
+
+def _who(given: argparse.Namespace) -> str:
+    return str(given.by) or getpass.getuser()
+
+
+@contextlib.contextmanager
+def _ledger(given: argparse.Namespace) -> Iterator[Ledger]:
+    """The ledger, held for as long as the command needs it."""
+    folder = given.ledger or given.deployments / "ledger"
+    try:
+        signer = load_signer(given.ledger_key) if given.ledger_key else development_key()
+        trusted = [load_public_key(key) for key in given.ledger_trust]
+        with ledger.writing(folder, signer, present(), trusted) as book:
+            if book.repaired:
+                print(f"{folder}: took away {book.repaired} bytes that a killed writer had left", file=sys.stderr)
+            yield book
+    except KeyFileError as error:
+        raise Misconfigured([str(error)]) from error
+    except LedgerError as error:
+        raise HarnessError(str(error)) from error
 
 
 def verify_ledger(given: argparse.Namespace) -> int:
@@ -20,7 +91,7 @@ def verify_ledger(given: argparse.Namespace) -> int:
             ledger.require(checked, given.expect)
     except KeyFileError as error:
         raise Misconfigured([str(error)]) from error
-    except ledger.LedgerError as error:
+    except LedgerError as error:
         print(f"INVALID: {error}")
         return Verdict.INVALID.exit_code
     if given.entries:

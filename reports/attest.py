@@ -161,8 +161,12 @@ def _stage(run: RunFolder, stage: Stage, files: Mapping[str, str]) -> dict[str, 
 
 
 def _not_after(run: RunFolder, now: datetime) -> datetime:
-    """The end of the sign-off: its freshness, or the first expiry of a waiver that it leans on."""
-    ends = [now + timedelta(days=run.freshness_days)]
+    """The end of the sign-off: its freshness, or the first expiry of a waiver that it leans on.
+
+    Fresh since the verdict, not since the signature: signing again makes nothing newer.
+    """
+    decided = [moment(stage.decision.decided) for stage in run.stages if stage.decision and stage.decision.decided]
+    ends = [min(max(decided, default=now), now) + timedelta(days=run.freshness_days)]
     ends += [moment(waiver.expires) for waiver in run.used_waivers if waiver.expires]
     return min(ends)
 

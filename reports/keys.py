@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ class PublicKey:
 
     keyid: str
     pem: str
-    key: Any  # securesystemslib's SSlibKey, which comes without types
+    key: Any = field(hash=False)  # securesystemslib's SSlibKey, which comes without types
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from reports import schema
 from reports.envelope import EnvelopeError
 from reports.keys import KeyFileError, PublicKey, load_public_key, parse_public_key
 from reports.record import RecordError, read
+from reports.roles import Role
 from reports.run_folder import moment, sha256_of
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -58,14 +59,17 @@ def verify(
     keys: Sequence[Path] | None = None,
     threshold: int = 1,
     now: datetime | None = None,
+    roles: Sequence[Role] = (),
 ) -> Verification:
     """Check a sign-off without a network; never raises for a bad sign-off.
 
     run_dir: the run folder to compare with; by default the folder of the envelope if it is one. keys: public
     key files (KeyFileError if one is unusable), threshold: how many different ones must have signed (M of N).
-    now: the moment to judge freshness at, default the present.
+    now: the moment to judge freshness at, default the present. roles: each of them must have signed, with as many
+    of its keys as it asks for (reports/roles.py).
     """
     given = {key.keyid: key for key in map(load_public_key, keys or ())}
+    given |= {key.keyid: key for role in roles for key in role.keys}
     if threshold < 1:
         raise ValueError("the threshold is at least 1")
     try:
@@ -76,6 +80,7 @@ def verify(
     predicate = statement["predicate"]
     development = bool(predicate["signers"]["development"])
     problems, notes = _check_signatures(envelope, predicate, given, threshold)
+    problems += _check_roles(envelope, roles)
     problems += _check_times(predicate, now or datetime.now(UTC))
     folder = run_dir if run_dir is not None else envelope_path.parent
     if run_dir is not None or (folder / "run.json").is_file():
@@ -145,6 +150,15 @@ def _check_signatures(
     if good < threshold and not problems:
         problems.append(_too_few(envelope, given, good, threshold))
     return problems, notes
+
+
+def _check_roles(envelope: Any, roles: Sequence[Role]) -> list[str]:
+    good = {role: len(envelopes.accepted(envelope, role.keys)) for role in roles}
+    return [
+        f"the role {role.name} has not signed off: {number} of the {role.threshold} signatures that it needs are there"
+        for role, number in good.items()
+        if number < role.threshold
+    ]
 
 
 def _too_few(envelope: Any, given: Mapping[str, PublicKey], good: int, threshold: int) -> str:

@@ -1,97 +1,122 @@
-"""What may be released: only what a sign-off names, only with trust, and only if nothing newer speaks against it."""
+"""Promotion as a state that only a decision changes: in order, once, by digests, and remembered."""
 
 from __future__ import annotations
 
-import datetime
-import json
-import shutil
 from pathlib import Path
 
 import pytest
 
-from pipelines import promote as promotion
 from pipelines.configuration import Misconfigured
-from pipelines.promote import Demonstration, Folder, Refused, promote
+from pipelines.objections import Refused
+from pipelines.targets.directory import Demonstration
 from reports import attest
-from reports.keys import generate_key, public_path
 from reports.model import Verdict
-from suites.selftest.reports import synthetic as runs
+from suites.selftest.pipelines.releases import World, edit
 
 
-@pytest.fixture(autouse=True)
-def own_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Development keys of this test, not of the user."""
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A world with keys of its own."""
     monkeypatch.setenv("SEATRIAL_HOME", str(tmp_path / "home"))
+    return World(tmp_path)
 
 
-def now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)
+def test_candidate_goes_through_its_environments_in_order(world: World) -> None:
+    run = world.run("r1")
+    for environment in ("dev", "staging", "production"):
+        assert world.promote(run, environment).where.endswith(f"{environment}.json")
+        deployed = world.deployed(environment)
+        assert deployed is not None
+        assert deployed["trusted"] is True
+        assert all(digest.startswith("sha256:") for digest in deployed["digests"].values())
+        assert deployed["ledger"]["hash"] == world.entries[deployed["ledger"]["sequence"]].hash
+    assert world.kinds == ["promotion", "released"] * 3
+    assert {entry.content.get("by", "alice") for entry in world.entries} == {"alice"}
 
 
-def signed(folder: Path, verdict: str = "PASS", keys: tuple[Path, ...] = ()) -> Path:
-    """A run folder of a verdict, signed; the development key signs where none is given."""
-    runs.write(folder, verdict=verdict)
-    attest.sign(folder, keys, now=now())
-    return folder
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_environment_that_is_skipped_refuses(world: World, environment: str) -> None:
+    with pytest.raises(Refused, match="was not promoted to") as refused:
+        world.promote(world.run("r1"), environment)
+    assert refused.value.verdict is Verdict.INCONCLUSIVE
+    assert world.deployed(environment) is None
+    assert world.kinds == ["refusal"]
 
 
-def test_demonstration_takes_a_development_sign_off_and_holds_only_its_digests(tmp_path: Path) -> None:
-    run = signed(tmp_path / "runs" / "r1")
-    promote(run, "demo", Demonstration(tmp_path / "deployments"), keys=[], now=now())
-    written = json.loads((tmp_path / "deployments" / "demo.json").read_text())
-    assert written["trusted"] is False
-    assert written["digests"]
-    assert all(digest.startswith("sha256:") for digest in written["digests"].values())
+def test_same_promotion_again_has_the_same_answer_and_no_second_entry(world: World) -> None:
+    run = world.run("r1")
+    first = world.promote(run, "dev")
+    world.later(hours=1)
+    again = world.promote(run, "dev")
+    assert (again.where, again.entry.hash, again.again, first.again) == (first.where, first.entry.hash, True, False)
+    assert world.kinds == ["promotion", "released"]
 
 
-def test_real_target_refuses_a_development_key_and_an_unknown_signer(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="development key"):
-        promote(signed(tmp_path / "runs" / "r1"), "prod", Folder(tmp_path / "d"), keys=[], now=now())
-    generate_key(tmp_path / "release.pem")
-    run = signed(tmp_path / "runs" / "r2", keys=(tmp_path / "release.pem",))
-    with pytest.raises(Refused, match="no trusted key"):
-        promote(run, "prod", Folder(tmp_path / "d"), keys=[], now=now())
-    assert not (tmp_path / "d").exists()
-    promote(run, "prod", Folder(tmp_path / "d"), keys=[public_path(tmp_path / "release.pem")], now=now())
-    assert (tmp_path / "d" / "prod.json").exists()
+def test_promotion_again_repairs_what_was_lost_at_the_target(world: World) -> None:
+    run = world.run("r1")
+    where = Path(world.promote(run, "dev").where)
+    written = where.read_bytes()
+    where.unlink()
+    world.promote(run, "dev")
+    assert where.read_bytes() == written
 
 
-def test_promotion_of_a_verdict_that_is_not_pass_is_refused_with_its_exit_code(tmp_path: Path) -> None:
-    with pytest.raises(Refused) as refused:
-        promote(signed(tmp_path / "runs" / "r1", "FAIL"), "demo", Demonstration(tmp_path / "d"), keys=[], now=now())
-    assert refused.value.verdict is Verdict.FAIL
+def test_further_signature_makes_no_other_promotion(world: World) -> None:
+    run = world.run("r1")
+    world.promote(run, "dev")
+    attest.add_signature(run / attest.SIGNOFF, world.root / "ledger.pem", now=world.now)
+    assert world.promote(run, "dev").again
 
 
-def test_promotion_of_a_changed_run_is_refused(tmp_path: Path) -> None:
-    run = signed(tmp_path / "runs" / "r1")
-    record = run / "dev" / "record.jsonl"
-    record.write_text(record.read_text().replace('"pass"', '"fail"', 1))
-    with pytest.raises(Refused, match="does not hold"):
-        promote(run, "demo", Demonstration(tmp_path / "d"), keys=[], now=now())
+def test_next_candidate_takes_the_environment_and_the_one_after_still_runs_the_last(world: World) -> None:
+    old, new = world.run("r1"), world.run("r2", candidate="atlas 2026.12")
+    world.promote(old, "dev")
+    world.promote(old, "staging")
+    world.promote(new, "dev")
+    assert [world.runs_in(name) for name in ("dev", "staging", "production")] == ["r2", "r1", ""]
+    world.promote(old, "production")  # it was in staging, whatever dev runs now
+    with pytest.raises(Refused, match="was not promoted to staging yet"):
+        world.promote(new, "production")
 
 
-def test_promotion_after_a_later_worse_verdict_of_the_same_candidate_is_refused(tmp_path: Path) -> None:
-    run = signed(tmp_path / "runs" / "r1")
-    later = shutil.copytree(run, tmp_path / "runs" / "r2")
-    decision = json.loads((later / "decisions" / "dev.json").read_text())
-    decision |= {"verdict": "FAIL", "decided": (now() + datetime.timedelta(minutes=1)).isoformat()}
-    (later / "decisions" / "dev.json").write_text(json.dumps(decision))
-    with pytest.raises(Refused, match="later run of this very candidate"):
-        promote(run, "demo", Demonstration(tmp_path / "d"), keys=[], now=now())
+def test_environments_of_the_pipeline_file_count_in_place_of_the_stages(world: World) -> None:
+    run = world.run("r1")
+    (run / "stages.toml").write_text(
+        '[[environment]]\nname = "lab"\n[[environment]]\nname = "eu"\nafter = ["lab"]\n'
+        '[[environment]]\nname = "us"\nafter = ["lab"]\n'
+    )
+    attest.sign(run, [world.root / "release.pem"], now=world.now)
+    with pytest.raises(Misconfigured, match='no environment "dev"'):
+        world.promote(run, "dev")
+    for environment in ("lab", "us", "eu"):
+        world.promote(run, environment)
+    assert world.runs_in("us") == "r1"
 
 
-def test_promotion_of_a_sign_off_past_its_time_is_refused(tmp_path: Path) -> None:
-    run = signed(tmp_path / "runs" / "r1")
-    with pytest.raises(Refused, match="does not hold"):
-        promote(run, "demo", Demonstration(tmp_path / "d"), keys=[], now=now() + datetime.timedelta(days=365))
+def test_files_that_differ_from_those_of_the_environment_before_are_refused(world: World) -> None:
+    first = world.run("r1")
+    world.promote(first, "dev")
+    second = world.run("r2", decided=5)
+    edit(second / "parts.json", lambda parts: parts[0]["sha256"].update(dict.fromkeys(parts[0]["sha256"], "e" * 64)))
+    for stage in ("dev", "staging"):
+        (second / stage / "record.jsonl").unlink()
+    attest.sign(second, [world.root / "release.pem"], now=world.now)
+    with pytest.raises(Refused, match="dev runs other files"):
+        world.promote(second, "staging")
+
+
+def test_demonstration_takes_a_development_sign_off_and_says_so(world: World) -> None:
+    world.target = Demonstration(world.root / "deployments")
+    run = world.run("r1")
+    attest.sign(run, now=world.now)
+    world.promote(run, "dev", keys=[])
+    deployed = world.deployed("dev")
+    assert deployed is not None
+    assert deployed["trusted"] is False
 
 
 @pytest.mark.parametrize("name", ["../x", "A", "", "a/b"])
-def test_promotion_to_a_name_that_is_no_environment_is_refused(name: str, tmp_path: Path) -> None:
+def test_promotion_to_a_name_that_is_no_environment_is_refused(name: str, world: World) -> None:
     with pytest.raises(Refused, match="cannot name an environment"):
-        promote(tmp_path, name, Demonstration(tmp_path), keys=[], now=now())
-
-
-def test_target_that_does_not_exist_is_told_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(Misconfigured, match="demonstration"):
-        promotion.target("cloud", tmp_path)
+        world.promote(world.root, name)
+    assert world.entries == ()

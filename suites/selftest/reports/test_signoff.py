@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from reports import attest, keys, run_folder, schema, verification
+from reports.envelope import EnvelopeError
 from reports.render import render_all
 from suites.selftest.reports import synthetic
 
@@ -93,7 +94,7 @@ def test_two_of_three_must_be_two_different_keys(folder: Path, release: Pairs) -
 
 def test_development_sign_off_takes_no_further_signature(folder: Path, release: Pairs) -> None:
     envelope = attest.sign(folder, now=NOW)
-    with pytest.raises(verification.EnvelopeError, match="cannot be made trusted"):
+    with pytest.raises(EnvelopeError, match="cannot be made trusted"):
         attest.add_signature(envelope, release[0][0], now=NOW)
 
 
@@ -164,7 +165,7 @@ def test_old_sign_off_and_one_with_a_waiver_run_out_are_told_apart(folder: Path)
     envelope = attest.sign(folder, now=NOW)
     assert attest.verify(envelope, now=NOW + timedelta(days=13)).ok
     old = attest.verify(envelope, now=NOW + timedelta(days=15)).problems
-    assert old == ("the sign-off expired at 2026-12-07T21:00:00Z: run the trial again",)
+    assert old == ("the sign-off expired at 2026-12-07T20:16:58Z: run the trial again",)
     later = attest.verify(envelope, now=datetime(2027, 2, 2, tzinfo=UTC)).problems
     assert later[0].startswith("waiver W-7 for cni.check.detects-missing-route expired on 2027-02-01")
     assert "still to come" in attest.verify(envelope, now=NOW - timedelta(hours=1)).problems[0]
@@ -172,7 +173,15 @@ def test_old_sign_off_and_one_with_a_waiver_run_out_are_told_apart(folder: Path)
 
 def test_sign_off_ends_with_the_first_waiver_that_it_leans_on(folder: Path) -> None:
     late = datetime(2027, 1, 30, tzinfo=UTC)
+    for decision in (folder / "decisions").glob("*.json"):
+        decision.write_text(decision.read_text().replace("2026-11-23T20:16:58Z", "2027-01-29T20:16:58Z"))
     assert statement_in(attest.sign(folder, now=late))["predicate"]["notAfter"] == "2027-02-01T23:59:59Z"
+
+
+def test_sign_off_signed_again_later_ends_when_it_would_have(folder: Path) -> None:
+    first = statement_in(attest.sign(folder, now=NOW))["predicate"]["notAfter"]
+    again = statement_in(attest.sign(folder, now=NOW + timedelta(days=10)))["predicate"]
+    assert (again["notAfter"], again["time"]) == (first, "2026-12-03T21:00:00Z")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,188 @@
+"""What speaks against a promotion. Each check raises Refused, in plain words, or says nothing."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines import deployed
+from pipelines.environments import Environment
+from pipelines.ledger import Entry
+from pipelines.logbook import stamp
+from reports import attest, verification
+from reports.keys import KeyFileError
+from reports.model import Verdict
+from reports.roles import Role
+from reports.run_folder import moment
+
+
+class Refused(Exception):
+    """A promotion that must not happen. `verdict` gives the exit code."""
+
+    def __init__(self, text: str, verdict: Verdict = Verdict.INVALID) -> None:
+        super().__init__(text)
+        self.verdict = verdict
+
+
+@dataclass(frozen=True)
+class SignOff:
+    """A sign-off that holds: whose files are intact, that is fresh, and signed by enough of those who were asked for.
+
+    sha256: of what was signed, so that a further signature makes it no other sign-off. decided: when the run came to
+    its verdict; a signature may be much younger, which makes no verdict newer.
+    """
+
+    path: Path
+    run: Path
+    predicate: Mapping[str, Any]
+    digests: Mapping[str, str]
+    sha256: str
+    trusted: bool
+    development: bool
+
+    @property
+    def candidate(self) -> str:
+        return str(self.predicate["candidate"]["sha256"])
+
+    @property
+    def verdict(self) -> Verdict:
+        return Verdict(self.predicate["verdict"])
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        return tuple(str(stage["name"]) for stage in self.predicate["stages"])
+
+    @property
+    def decided(self) -> datetime.datetime:
+        signed = moment(str(self.predicate["time"]))
+        times = [moment(str(stage["decided"])) for stage in self.predicate["stages"] if stage["decided"]]
+        return min(max(times, default=signed), signed)
+
+    @property
+    def images(self) -> dict[str, str]:
+        """Components that are known by one digest: images, and files with a declared sum."""
+        items = self.predicate["candidate"]["components"]
+        return {item["name"]: item["identity"] for item in items if item["identity"].startswith("sha256:")}
+
+
+def read_signoff(
+    run: Path, *, keys: Sequence[Path], threshold: int, roles: Sequence[Role], now: datetime.datetime
+) -> SignOff:
+    """A run's sign-off, checked as `verify` does. Refused: it has none, or it does not hold."""
+    path = run / attest.SIGNOFF
+    if not path.is_file():
+        text = f"{run} has no sign-off. Runs that reach the production stage have one."
+        raise Refused(text, Verdict.INCONCLUSIVE)
+    try:
+        checked = attest.verify(path, run, keys, threshold, now, roles)
+    except (KeyFileError, ValueError) as error:
+        raise Refused(str(error)) from error
+    if not checked.ok or checked.predicate is None:
+        raise Refused(f"the sign-off does not hold: {'; '.join(checked.problems)}")
+    payload = verification.read_envelope(path).payload
+    named = {str(item["name"]): f"sha256:{item['digest']['sha256']}" for item in json.loads(payload)["subject"]}
+    digest = hashlib.sha256(payload).hexdigest()
+    return SignOff(path, run, checked.predicate, named, digest, checked.trusted, checked.development)
+
+
+def require_pass(signoff: SignOff) -> None:
+    """Refused where the verdict is not PASS, or a stage was not asked for: then only a part of it was proven."""
+    if signoff.verdict is not Verdict.PASS:
+        raise Refused(f"the signed verdict is {signoff.verdict}, not PASS", signoff.verdict)
+    for stage in signoff.predicate["stages"]:
+        if stage["verdict"] != Verdict.PASS:
+            text = f"the stage {stage['name']} has {stage['verdict'] or 'not decided'}, so it is not proven"
+            raise Refused(text, Verdict(stage["verdict"] or Verdict.INCONCLUSIVE))
+
+
+def require_trust(signoff: SignOff, place: str) -> None:
+    """Refused where nobody whom the caller trusts has signed."""
+    if not signoff.trusted:
+        why = "it is signed by a development key" if signoff.development else "no trusted key was given (--key)"
+        raise Refused(f"{place} takes trusted sign-offs only, and {why}")
+
+
+def require_tested(signoff: SignOff, digests: Sequence[str]) -> None:
+    """Refused where a digest that is about to be deployed is none of those that were tested."""
+    tested = {*signoff.digests.values(), *signoff.images.values()}
+    for digest in digests:
+        if digest not in tested:
+            raise Refused(f"{digest} is none of the digests that run {signoff.run.name} tested")
+
+
+def require_newest(signoff: SignOff) -> None:
+    """Refused where a later run of the same candidate came to a verdict: the newest one counts."""
+    for other in sorted(signoff.run.resolve().parent.glob("*/run.json")):
+        folder = other.parent
+        if folder == signoff.run.resolve():
+            continue
+        found = _decisions(folder, signoff.candidate)
+        for time, verdict in found.values():
+            if time >= signoff.decided and verdict is not Verdict.PASS:
+                text = f"a later run of this very candidate came to {verdict}: {folder.name} ({stamp(time)})"
+                raise Refused(f"{text}. The newest verdict counts; run it again once that is solved.", verdict)
+        latest = max((time for time, _ in found.values()), default=signoff.decided)
+        if latest > signoff.decided and set(signoff.stages) <= set(found):
+            text = f"it is superseded: run {folder.name} of this candidate passed later ({stamp(latest)})"
+            raise Refused(f"{text}. Promote that one.")
+
+
+def require_newest_in_ledger(signoff: SignOff, entries: Sequence[Entry]) -> None:
+    """The same by what the ledger remembers, where the other run's folder is not at hand."""
+    for entry in entries:
+        if entry.kind not in (deployed.PROMOTION, deployed.REFUSAL):
+            continue
+        content = entry.content
+        if content["candidate"]["sha256"] != signoff.candidate or content["signoff"]["sha256"] == signoff.sha256:
+            continue
+        if content["verdict"] != Verdict.PASS and moment(content["decided"]) >= signoff.decided:
+            text = f"a later run of this very candidate came to {content['verdict']}: {content['signoff']['run']}"
+            raise Refused(f"{text} (ledger entry {entry.sequence})", Verdict(content["verdict"]))
+        if entry.kind == deployed.PROMOTION and moment(content["decided"]) > signoff.decided:
+            newer = content["signoff"]["run"]
+            raise Refused(f"it is superseded: the sign-off of run {newer} is newer (ledger entry {entry.sequence})")
+
+
+def require_turn(signoff: SignOff, environment: Environment, entries: Sequence[Entry]) -> None:
+    """Refused where an environment before this one has not had this candidate, these digests, or had to give it up."""
+    for earlier in environment.after:
+        step = deployed.last_of(entries, earlier, signoff.candidate)
+        if step is None:
+            raise Refused(
+                f"this candidate was not promoted to {earlier} yet, and {environment.name} comes after it",
+                Verdict.INCONCLUSIVE,
+            )
+        other = sorted(
+            name for name in {*step.digests, *signoff.digests} if step.digests.get(name) != signoff.digests.get(name)
+        )
+        if other:
+            raise Refused(f"{earlier} runs other files than this sign-off names: {', '.join(other[:5])}")
+    for place in (*environment.after, environment.name):
+        back = deployed.rolled_back(entries, place, signoff.candidate)
+        if back is not None and moment(back.entry.time) >= signoff.decided:
+            by, why = back.content["by"], back.content["why"]
+            text = f"{place} was rolled back from this candidate by {by} ({why}), after this verdict"
+            raise Refused(f"{text}. Run the trial again once that is solved.", Verdict.FAIL)
+
+
+def _decisions(folder: Path, digest: str) -> dict[str, tuple[datetime.datetime, Verdict]]:
+    """The decisions of a run of this candidate. One that cannot be read counts against it, as of its file."""
+    try:
+        if json.loads((folder / "candidate.json").read_text())["digest"] != digest:
+            return {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    found = {}
+    for path in sorted((folder / "decisions").glob("*.json")):
+        try:
+            data = json.loads(path.read_text())
+            found[path.stem] = (moment(data["decided"]), Verdict(data["verdict"]))
+        except (ValueError, KeyError, TypeError):
+            changed = datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC)
+            found[path.stem] = (changed, Verdict.INVALID)
+    return found

@@ -1,0 +1,24 @@
+"""Which kinds of target there are, and how the command line's words become one."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+
+from pipelines.configuration import Misconfigured, nearest
+from pipelines.targets import Target
+from pipelines.targets.directory import Demonstration, Folder
+
+KINDS: Mapping[str, Callable[[argparse.Namespace], Target]] = {
+    "demonstration": lambda given: Demonstration(given.deployments),
+    "folder": lambda given: Folder(given.deployments),
+}
+
+
+def chosen(given: argparse.Namespace) -> Target:
+    """The target that the command line names. Misconfigured: there is none, or something that it needs is missing."""
+    if given.target not in KINDS:
+        raise Misconfigured(
+            [f"--target {given.target}: there is no such target. {nearest(given.target, tuple(KINDS))}"]
+        )
+    return KINDS[given.target](given)

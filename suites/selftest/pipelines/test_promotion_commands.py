@@ -1,0 +1,101 @@
+"""promote and rollback as commands: what they print, what they return, and two of them at once."""
+
+from __future__ import annotations
+
+import datetime
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipelines import deployed, ledger
+from pipelines.cli import main
+from reports import attest
+from reports.keys import generate_key, public_path
+from suites.selftest.pipelines.releases import World
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A world in the present, as the commands know no other."""
+    monkeypatch.setenv("SEATRIAL_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("suites.selftest.pipelines.releases.START", datetime.datetime.now(datetime.UTC))
+    return World(tmp_path, datetime.datetime.now(datetime.UTC))
+
+
+def options(world: World) -> list[str]:
+    root = world.root
+    return [
+        *("--target", "folder", "--deployments", str(root / "deployments"), "--ledger", str(root / "ledger")),
+        *("--ledger-key", str(root / "ledger.pem")),
+    ]
+
+
+def promotion(world: World, run: Path, environment: str) -> list[str]:
+    key = str(public_path(world.root / "release.pem"))
+    return ["promote", str(run), "--to", environment, "--key", key, *options(world)]
+
+
+def test_commands_promote_say_so_again_and_roll_back(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = world.run("r1"), world.run("r2", candidate="atlas 2026.12")
+    assert main(promotion(world, first, "dev")) == 0
+    assert "(ledger entry 0)" in capsys.readouterr().out
+    assert main(promotion(world, first, "dev")) == 0
+    assert "(ledger entry 0, again)" in capsys.readouterr().out
+    assert main(promotion(world, second, "dev")) == 0
+    back = ["rollback", "dev", "--to", "r1", "--why", "pods hang", "--by", "carol", *options(world)]
+    assert main(back) == 0
+    assert world.runs_in("dev") == "r1"
+    assert world.entries[-2].content["by"] == "carol"
+    assert main(["rollback", "dev", "--to", "r7", "--why", "x", *options(world)]) == 3
+    assert "Promoted there were" in capsys.readouterr().err
+
+
+def test_command_that_is_refused_returns_the_verdict_s_exit_code(world: World) -> None:
+    assert main(promotion(world, world.run("r1"), "staging")) == 2
+    assert main(promotion(world, world.run("r2", "FAIL", candidate="x"), "dev")) == 1
+    assert main(promotion(world, world.run("r3", candidate="y"), "nowhere")) == 3
+    assert main([*promotion(world, world.root / "runs" / "r1", "dev"), "--target", "cloud"]) == 3
+
+
+def test_command_with_a_roles_file_asks_for_every_role(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    run = world.run("r1")
+    generate_key(world.root / "security.pem")
+    file = world.root / "roles.toml"
+    file.write_text('[role.release]\nkeys = ["release.pub.pem"]\n[role.security]\nkeys = ["security.pub.pem"]\n')
+    command = ["verify", str(run), "--roles", str(file)]
+    assert main(command) == 3
+    assert "the role security has not signed off: 0 of the 1" in capsys.readouterr().out
+    attest.add_signature(run / attest.SIGNOFF, world.root / "security.pem")
+    assert main(command) == 0
+
+
+def test_broken_ledger_ends_the_command_and_is_left_alone(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    run = world.run("r1")
+    assert main(promotion(world, run, "dev")) == 0
+    entries = world.root / "ledger" / ledger.ENTRIES
+    entries.write_bytes(entries.read_bytes().replace(b"alice", b"mallo").replace(b'"by":"', b'"by":"x', 1))
+    before = entries.read_bytes()
+    assert main(promotion(world, run, "staging")) == 3
+    assert "INVALID" in capsys.readouterr().err
+    assert entries.read_bytes() == before
+    assert not (world.root / "deployments" / "staging.json").exists()
+
+
+def test_two_promotions_at_once_are_one_after_the_other(world: World) -> None:
+    runs = [world.run("r1"), world.run("r2", candidate="atlas 2026.12")]
+    commands = [[sys.executable, "-m", "pipelines", *promotion(world, run, "dev")] for run in (*runs, runs[0], runs[1])]
+    started = [subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE) for command in commands]
+    assert [process.wait(120) for process in started] == [0, 0, 0, 0]
+    kinds = world.kinds
+    assert kinds == ["promotion", "released"] * (len(kinds) // 2)
+    assert 2 <= len(kinds) // 2 <= 4
+    current = deployed.current(world.entries, "dev")
+    there = world.deployed("dev")
+    assert current is not None
+    assert there is not None
+    assert there["candidate"]["sha256"] == current.candidate
+    assert current.entry.sequence == len(kinds) - 2
