@@ -57,3 +57,18 @@ def test_csi_driver_choice_that_cannot_be_right_is_a_usage_error(
     done = run_suite(tmp_path, "suites/csi/identity", *arguments)
     assert done.returncode == 4
     assert says in done.stdout + done.stderr
+
+
+def test_csi_options_are_in_one_group_of_the_help_and_show_an_example(tmp_path: Path) -> None:
+    shown = run_suite(tmp_path, "suites/csi", "--help").stdout
+    group = shown.partition("the CSI driver under test")[2].partition("\n\n")[0]
+    assert shown.count("\n  --csi-") == group.count("\n  --csi-") == 9
+    for entry in group.split("\n  --csi-")[1:]:
+        assert "e.g." in entry, entry
+
+
+def test_reference_help_is_for_its_users() -> None:
+    command = [sys.executable, "-m", "fixtures.references.csi", "--help"]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert "Seatrial's reference CSI driver" in shown
+    assert "example: python -m fixtures.references.csi --endpoint" in shown
