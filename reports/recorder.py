@@ -8,6 +8,7 @@ gpu) or --run-dir is given; selftests leave none.
 from __future__ import annotations
 
 import datetime
+import functools
 import json
 import os
 import shlex
@@ -89,7 +90,13 @@ def _selects_product_suites(config: pytest.Config) -> bool:
 
 def suite_of(item: pytest.Item) -> str:
     """The product suite that a test belongs to, "" for selftests and foreign tests."""
-    parts = item.path.relative_to(item.config.rootpath).parts if item.path.is_relative_to(item.config.rootpath) else ()
+    return _suite_below(item.config.rootpath, item.path)
+
+
+@functools.cache
+def _suite_below(root: Path, path: Path) -> str:
+    """The product suite of a file, asked several times for every test in it."""
+    parts = path.relative_to(root).parts if path.is_relative_to(root) else ()
     return parts[1] if len(parts) > 2 and parts[0] == "suites" and parts[1] in catalogue.SUITES else ""
 
 
