@@ -14,6 +14,9 @@ from reports.model import EnvironmentUnfit, Verdict
 CACHE_MARKS = ("objects", "parts", "locks")
 """Folders without which a folder is not taken for our cache."""
 KERNEL = "kernel "
+WIDTH = 28
+"""Of a fact's name; the longest has 26 characters."""
+MARGIN = 8 + WIDTH
 FATAL = ("root", "disk", "cgroups")
 """Without these no stage can do anything."""
 
@@ -23,8 +26,7 @@ def doctor(_given: argparse.Namespace) -> int:
     screen = Screen()
     facts = stages.machine_facts(network=True)
     working = [fact.name.removeprefix(KERNEL) for fact in facts if fact.ok and fact.name.startswith(KERNEL)]
-    told = "\n".join(textwrap.wrap(", ".join(working), 80, subsequent_indent=" " * 30))
-    screen.line(f"{screen.paint('ok      ', 'PASS')}{'kernel':<22}{told}")
+    screen.line(f"{screen.paint('ok      ', 'PASS')}{'kernel':<{WIDTH}}{_wrapped(', '.join(working))}")
     for fact in facts:
         if not (fact.ok and fact.name.startswith(KERNEL)):
             _show(screen, fact)
@@ -39,10 +41,16 @@ def doctor(_given: argparse.Namespace) -> int:
 
 def _show(screen: Screen, fact: stages.Fact) -> None:
     mark, colour = ("ok", "PASS") if fact.ok else ("MISSING", "FAIL") if fact.required else ("without", "dim")
-    screen.line(f"{screen.paint(f'{mark:<8}', colour)}{fact.name:<22}{fact.detail}")
+    screen.line(f"{screen.paint(f'{mark:<8}', colour)}{fact.name:<{WIDTH}}{_wrapped(fact.detail)}")
     if not fact.ok:
-        needed = f"needed for {fact.needed_for}; " if fact.needed_for else ""
-        screen.line(screen.paint(f"{'':30}{needed}repair: {fact.repair or 'none'}", "dim"))
+        if fact.needed_for:
+            screen.line(screen.paint(f"{'':{MARGIN}}{_wrapped('needed for ' + fact.needed_for)}", "dim"))
+        screen.line(screen.paint(f"{'':{MARGIN}}repair: {fact.repair or 'none'}", "dim"))  # whole, to be copied
+
+
+def _wrapped(text: str) -> str:
+    """The text in lines that begin in the third column."""
+    return f"\n{'':{MARGIN}}".join(textwrap.wrap(text, 80, break_long_words=False))
 
 
 def require_able(screen: Screen, install: bool) -> None:

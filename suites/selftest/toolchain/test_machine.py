@@ -11,6 +11,7 @@ from fixtures.toolchain import machine, probes, system
 from fixtures.toolchain.cache import Cache
 from fixtures.toolchain.errors import CannotProvide
 from fixtures.toolchain.system import SystemPackage
+from pipelines.housekeeping import WIDTH
 from reports.model import EnvironmentUnfit
 
 
@@ -18,6 +19,11 @@ def test_facts_that_are_not_ok_name_a_repair(tmp_path: Path) -> None:
     found = machine.facts(Cache(tmp_path / "cache"), network=False)
     assert {"root", "disk", "memory", "system packages", "kernel overlay"} <= {fact.name for fact in found}
     assert [fact.name for fact in found if not fact.ok and not (fact.repair and fact.detail)] == []
+
+
+def test_fact_of_every_name_stands_apart_from_what_doctor_says_of_it() -> None:
+    names = [fact.name for fact in machine.facts(network=False)]
+    assert [name for name in names if len(name) >= WIDTH] == []
 
 
 def test_probes_leave_no_link_and_no_mount() -> None:
