@@ -156,6 +156,7 @@ def _release(command: argparse.ArgumentParser) -> None:
         "tagged; oci: tags in a registry; kubernetes: labels in a cluster",
     )
     command.add_argument("--deployments", type=Path, default=Path("deployments"), metavar="DIR", help="(deployments)")
+    command.add_argument("--git-remote", default="", metavar="NAME", help="with git: push commit and tag there")
     ledger = command.add_argument_group("the ledger, where every step is kept")
     ledger.add_argument("--ledger", type=Path, metavar="DIR", help="its folder (default: ledger in --deployments)")
     ledger.add_argument(

@@ -59,7 +59,7 @@ def promote(wish: Wish, to: Target, book: Ledger) -> Answer:
     except Refused as refused:
         _note_refusal(book, wanted, str(refused))
         raise
-    same = _same(book, signoff, wish.environment)
+    same = _same(book, wanted)
     decision = same.entry if same else book.append(deployed.PROMOTION, wanted)
     return _carry_out(book, to, decision, same, signoff.path)
 
@@ -149,11 +149,14 @@ def _require_ledger_of(to: Target, book: Ledger, environment: str) -> None:
         raise Refused(f"{text}: the ledger is an old copy, or that place was changed by hand")
 
 
-def _same(book: Ledger, signoff: SignOff, environment: str) -> Step | None:
+def _same(book: Ledger, wanted: Mapping[str, Any]) -> Step | None:
     """The decision that has done, or is about to do, the very same."""
+    environment = str(wanted["environment"])
     for step in (deployed.pending(book.entries, environment), deployed.current(book.entries, environment)):
         if step is not None:
-            return step if (step.candidate, step.signoff) == (signoff.candidate, signoff.sha256) else None
+            facts = (step.candidate, step.signoff, step.content["released"])
+            same = facts == (wanted["candidate"]["sha256"], wanted["signoff"]["sha256"], wanted["released"])
+            return step if same else None
     return None
 
 

@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping
 from pipelines.configuration import Misconfigured, nearest
 from pipelines.targets import Target
 from pipelines.targets.directory import Demonstration, Folder
+from pipelines.targets.git import Checkout
 
 KINDS: Mapping[str, Callable[[argparse.Namespace], Target]] = {
     "demonstration": lambda given: Demonstration(given.deployments),
     "folder": lambda given: Folder(given.deployments),
+    "git": lambda given: Checkout(given.deployments, given.git_remote),
 }
 
 

@@ -1,0 +1,143 @@
+"""The Git target against real Git: a commit of one file, an annotated tag that never moves, and a push of both."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pipelines.objections import Refused
+from pipelines.targets.git import Checkout
+from suites.selftest.pipelines.releases import World
+
+
+def git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout of a remote of the test's own, with settings that are nobody else's."""
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    git(tmp_path, "init", "-q", "--bare", "-b", "main", "remote.git")
+    git(tmp_path, "clone", "-q", "remote.git", "gitops")
+    folder = tmp_path / "gitops"
+    git(folder, "checkout", "-q", "-b", "main")
+    for key, value in (("user.name", "Test"), ("user.email", "test@example.invalid")):
+        git(folder, "config", key, value)
+    (folder / "environments").mkdir()
+    (folder / "environments" / "README").write_text("releases")
+    git(folder, "add", ".")
+    git(folder, "commit", "-q", "-m", "first")
+    return folder
+
+
+@pytest.fixture
+def world(checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setenv("SEATRIAL_HOME", str(tmp_path / "home"))
+    world = World(tmp_path)
+    world.target = Checkout(checkout / "environments", "origin")
+    return world
+
+
+def test_release_is_one_committed_file_with_an_annotated_tag_that_is_pushed(world: World, checkout: Path) -> None:
+    (checkout / "unrelated").write_text("not to be committed")
+    git(checkout, "add", "unrelated")
+    answer = world.promote(world.run("r1"), "dev")
+    assert answer.where.startswith("promoted/dev/0 (")
+    assert git(checkout, "cat-file", "-t", "promoted/dev/0") == "tag"
+    assert git(checkout, "show", "--name-only", "--format=", "HEAD") == "environments/dev.json"
+    remote = checkout.parent / "remote.git"
+    assert git(remote, "rev-parse", "promoted/dev/0^{commit}") == git(remote, "rev-parse", "main")
+    released = json.loads(git(remote, "show", "main:environments/dev.json"))
+    assert released["ledger"]["hash"] == world.entries[0].hash
+    message = git(remote, "for-each-ref", "--format=%(contents)", "refs/tags/promoted/dev/0")
+    assert all(f"{digest} {name}" in message for name, digest in released["digests"].items())
+
+
+def test_same_release_again_makes_no_second_commit_and_tag(world: World, checkout: Path) -> None:
+    run = world.run("r1")
+    first = world.promote(run, "dev")
+    before = git(checkout, "for-each-ref"), git(checkout, "rev-parse", "HEAD")
+    assert world.promote(run, "dev").where == first.where
+    assert (git(checkout, "for-each-ref"), git(checkout, "rev-parse", "HEAD")) == before
+
+
+def test_rollback_is_a_new_commit_with_the_earlier_digests(world: World, checkout: Path) -> None:
+    world.promote(world.run("r1"), "dev")
+    world.promote(world.run("r2", candidate="atlas 2026.12"), "dev")
+    assert world.rollback("dev", "r1").where.startswith("promoted/dev/4 (")
+    first, last = (json.loads(git(checkout, "show", f"promoted/dev/{n}:environments/dev.json")) for n in (0, 4))
+    assert last["digests"] == first["digests"]
+    assert last["why"] == "it hung"
+
+
+def test_push_that_fails_is_no_release_and_is_made_good_by_the_next(world: World, checkout: Path) -> None:
+    run = world.run("r1")
+    remote = checkout.parent / "remote.git"
+    remote.rename(checkout.parent / "away.git")
+    with pytest.raises(Refused, match="git push"):
+        world.promote(run, "dev")
+    assert world.runs_in("dev") == ""
+    (checkout.parent / "away.git").rename(remote)
+    world.promote(run, "dev")
+    assert "promoted/dev/2" in git(remote, "tag", "--list")
+
+
+def test_tag_that_holds_another_release_is_refused(world: World, checkout: Path) -> None:
+    git(checkout, "tag", "-a", "promoted/dev/0", "-m", "forged")
+    with pytest.raises(Refused, match="holds another release"):
+        world.promote(world.run("r1"), "dev")
+    assert world.runs_in("dev") == ""
+
+
+def test_file_that_was_edited_by_hand_is_refused(world: World, checkout: Path) -> None:
+    run = world.run("r1")
+    world.promote(run, "dev")
+    file = checkout / "environments" / "dev.json"
+    file.write_text(file.read_text().replace("sha256:", "sha256:0", 1))
+    with pytest.raises(Refused, match="not as it was committed"):
+        world.promote(run, "dev")
+    git(checkout, "commit", "-q", "-am", "by hand")
+    shutil.rmtree(world.root / "ledger")
+    with pytest.raises(Refused, match="did not decide"):
+        world.promote(run, "dev")
+
+
+@pytest.mark.parametrize("broken", ["no checkout", "no identity", "no branch", "no remote"])
+def test_checkout_that_cannot_take_a_release_is_refused_before_anything_is_decided(
+    world: World, checkout: Path, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    match broken:
+        case "no checkout":
+            world.target = Checkout(world.root)
+        case "no identity":
+            monkeypatch.setenv("EMAIL", "")
+            git(checkout, "config", "user.email", "")
+            git(checkout, "config", "user.useConfigOnly", "true")
+            git(checkout, "config", "--unset", "user.email")
+        case "no branch":
+            git(checkout, "checkout", "-q", "--detach")
+        case "no remote":
+            world.target = Checkout(checkout / "environments", "upstream")
+    with pytest.raises(Refused):
+        world.promote(world.run("r1"), "dev")
+    assert "promotion" not in world.kinds
+
+
+def test_tag_is_signed_where_git_is_told_to(world: World, checkout: Path) -> None:
+    if shutil.which("ssh-keygen") is None:
+        pytest.skip("could-not-run: there is no ssh-keygen here")
+    key = world.root / "tagger"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    for name, value in (("gpg.format", "ssh"), ("user.signingKey", str(key)), ("tag.gpgSign", "true")):
+        git(checkout, "config", name, value)
+    (world.root / "signers").write_text(f"test@example.invalid {key.with_suffix('.pub').read_text()}")
+    git(checkout, "config", "gpg.ssh.allowedSignersFile", str(world.root / "signers"))
+    world.promote(world.run("r1"), "dev")
+    git(checkout, "verify-tag", "promoted/dev/0")
