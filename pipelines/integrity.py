@@ -10,6 +10,7 @@ from pipelines.candidate import Candidate, identities
 from pipelines.findings import Finding
 from pipelines.pipeline import Stage
 from pipelines.policy import Policy
+from reports import attempts
 from reports.catalogue import Catalogue
 from reports.model import Outcome, Part, Verdict
 from reports.record import Record, RecordError
@@ -80,7 +81,8 @@ def record_findings(
         yield Finding.of(Verdict.INCONCLUSIVE, "There is no record: no test of this stage ran.", again)
     for record in records:
         if isinstance(record, RecordError):
-            yield Finding.of(Verdict.INVALID, f"A record cannot be read: {record}", again)
+            where = f"{record.path.name}:{record.line}" if record.line else record.path.name
+            yield Finding.of(Verdict.INVALID, f"A record cannot be read: {where}: {record.problem}", again)
             continue
         if record.run.stage != stage.name:
             text = f"The record is of the stage {record.run.stage or '(it names none)'}, not of {stage.name}."
@@ -93,6 +95,8 @@ def record_findings(
         yield from _harness(record)
         yield from _selection(stage, record, again)
         yield from _unplanned(record, again)
+        for fault in attempts.faults(record.results):
+            yield Finding.of(Verdict.INVALID, f"{fault}.", again)
         yield from _ending(record, again)
         yield from _age(record, catalogue, policy, now, again)
 

@@ -93,9 +93,9 @@ class Statistics:
         False, "needs-basis", "flag", "without a last sign-off: INCONCLUSIVE; otherwise the gate declares that"
     )
 
-    @property
-    def rules(self) -> Rules:
-        return Rules(self.level, self.minimum_failures, self.pity, self.keep_level, self.keep_pity, self.power)
+    def rules(self, runs: int = 1) -> Rules:
+        """As statistics.py takes them; runs: the smallest sample. ValueError: they contradict each other."""
+        return Rules(self.level, self.minimum_failures, self.pity, self.keep_level, self.keep_pity, self.power, runs)
 
 
 @dataclass(frozen=True)
@@ -236,7 +236,7 @@ def _check(head: Table, policy: Policy) -> None:
 def _statistics(table: Table) -> Statistics:
     found = take(Statistics, table)
     try:
-        _ = found.rules
+        found.rules()
     except ValueError as error:
         table.problem(
             "keep-level", f"{error}. Set keep-level at least to level, keep-pity-points at most to pity-points."

@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from pipelines.candidate import Candidate
 from pipelines.pipeline import Stage
 from pipelines.policy import Policy
 from pipelines.waivers import Waiver
+from reports.attempts import Settled, settle
 from reports.catalogue import Catalogue
 from reports.model import Clause, Outcome, Result
 from reports.record import Record
@@ -18,19 +18,25 @@ from reports.record import Record
 
 @dataclass
 class Tests:
-    """The tests of one clause: their results, those without one, and those that the profile left out."""
+    """The tests of one clause: the results that count, and the tests that have none.
+
+    missing: no result at all. silent: it failed at another clause. set_aside: it failed in quarantine. left_out: by
+    the profile. flakes: tests among the results that failed before they passed.
+    """
 
     results: list[Result] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     silent: list[str] = field(default_factory=list)
+    set_aside: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    flakes: set[str] = field(default_factory=set)
 
     def of(self, outcome: Outcome) -> list[Result]:
         return [result for result in self.results if result.outcome is outcome]
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(sorted({result.test for result in self.results} | {*self.missing, *self.silent}))
+        return tuple(sorted({result.test for result in self.results} | {*self.missing, *self.silent, *self.set_aside}))
 
 
 @dataclass(frozen=True)
@@ -46,46 +52,56 @@ class Standing:
     expired: tuple[Waiver, ...] = ()
 
 
-def by_clause(records: Iterable[Record]) -> dict[str, Tests]:
-    """Sort every result, missing test and left-out test under the clauses they belong to."""
+def by_clause(records: Iterable[Record], *, retries: int = 0, aside: frozenset[str] = frozenset()) -> dict[str, Tests]:
+    """Sort every result that counts, missing test and left-out test under the clauses they belong to.
+
+    retries: how many further attempts of a test are looked at. aside: tests whose failures do not count.
+    """
     found: dict[str, Tests] = defaultdict(Tests)
     for record in records:
-        answered: dict[str, set[str]] = defaultdict(set)
-        for result in record.results:
-            for clause in result.clauses:
-                found[clause].results.append(result)
-            answered[result.test].update(result.clauses)
-        if record.planned is None:
-            continue
-        for test, planned in record.planned.tests.items():
-            for clause in planned:
-                if test not in answered:
-                    found[clause].missing.append(test)
-                elif clause not in answered[test]:
-                    # A test of several clauses that failed at one says nothing of the others.
-                    found[clause].silent.append(test)
-        for test, unplanned in record.planned.left_out.items():
-            for clause in unplanned:
-                found[clause].left_out.append(test)
+        _sort(record, settle(record.results, retries), aside, found)
     for tests in found.values():
         tests.missing.sort()
         tests.silent.sort()
+        tests.set_aside = sorted(set(tests.set_aside))
         tests.results.sort(key=lambda result: (result.test, result.outcome, result.started, result.summary))
     return found
 
 
+def _sort(record: Record, settled: Settled, aside: frozenset[str], found: dict[str, Tests]) -> None:
+    plan = record.planned.tests if record.planned else {}
+    answered: dict[str, set[str]] = defaultdict(set)
+    for result in settled.results:
+        quiet = result.test in aside and result.outcome is Outcome.FAIL and not result.harness_error
+        clauses = {*result.clauses, *plan.get(result.test, ())} if quiet else result.clauses
+        for clause in clauses:
+            if quiet:
+                found[clause].set_aside.append(result.test)
+            else:
+                found[clause].results.append(result)
+                found[clause].flakes.update({result.test} & set(settled.flakes))
+        answered[result.test].update(clauses)
+    for test, planned in plan.items():
+        for clause in planned:
+            if test not in answered:
+                found[clause].missing.append(test)
+            elif clause not in answered[test]:
+                # A test of several clauses that failed at one says nothing of the others.
+                found[clause].silent.append(test)
+    for test, unplanned in (record.planned.left_out if record.planned else {}).items():
+        for clause in unplanned:
+            found[clause].left_out.append(test)
+
+
 def in_scope(stage: Stage, catalogue: Catalogue, policy: Policy) -> list[tuple[Clause, bool]]:
     """The clauses that the stage judges, in catalogue order, and whether the policy requires them."""
-    return [
-        (clause, clause.level in policy.levels or clause.id in policy.clauses)
-        for clause in catalogue.of(stage.suites, (stage.layer,))
-    ]
+    return [(clause, is_required(clause, policy)) for clause in catalogue.of(stage.suites, (stage.layer,))]
 
 
-def applies(waiver: Waiver, candidate: Candidate) -> bool:
-    """Whether the waiver is for a component and version of this candidate."""
-    component = candidate.component(waiver.component)
-    return component is not None and component.version in waiver.versions
+def is_required(clause: Clause, policy: Policy) -> bool:
+    """By its id, or by its level unless the policy says that it, or its suite, only informs."""
+    informs = clause.id in policy.informing or clause.suite in policy.informing_suites
+    return clause.id in policy.clauses or (clause.level in policy.levels and not informs)
 
 
 def stand(
@@ -98,7 +114,7 @@ def stand(
 ) -> Standing:
     """Merge one clause: fail > could-not-run > missing > pass > not-applicable > uncovered.
 
-    waivers: those that apply to the candidate; only ones for exactly this clause are looked at. A clause passes
+    waivers: those that count for the candidate; only ones for exactly this clause are looked at. A clause passes
     only if at least one of its tests passed and every planned one has a result.
     """
     mine = [waiver for waiver in waivers if waiver.clause == clause.id]
@@ -116,7 +132,7 @@ def stand(
         expired.update({waiver.id: waiver for waiver in matching})
     if left:
         standing = "fail"
-    elif tests.of(Outcome.COULD_NOT_RUN) or tests.silent:
+    elif tests.of(Outcome.COULD_NOT_RUN) or tests.silent or (tests.set_aside and not tests.of(Outcome.PASS)):
         standing = "could-not-run"
     elif tests.missing:
         standing = "missing"

@@ -7,15 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import InvalidVersion, Version
+
 from pipelines.candidate import COMPONENTS
 from pipelines.configuration import Table, nearest, read
 
 DEFAULT = Path(__file__).parent / "waivers" / "default.toml"
+_ENDING = ("<", "<=", "==", "===", "~=")
 
 
 @dataclass(frozen=True)
 class Waiver:
-    """One waiver. It lets by a `fail` of exactly this clause (and test, if given) through the day `expires` (UTC)."""
+    """One waiver. It lets by a `fail` of exactly this clause (and test, if given) through the day `expires` (UTC).
+
+    It is for versions named one by one, or for a range as packaging.specifiers has it (">=1.9,<1.10").
+    """
 
     id: str
     clause: str
@@ -26,6 +33,26 @@ class Waiver:
     link: str
     expires: datetime.date
     test: str = ""
+    range: str = ""
+
+    def covers(self, version: str) -> bool:
+        """Whether it is for this version. A version that has no order (PEP 440) is in no range."""
+        if not self.range:
+            return version in self.versions
+        try:
+            return SpecifierSet(self.range).contains(Version(version), prereleases=True)
+        except InvalidVersion:
+            return False
+
+    @property
+    def has_upper_end(self) -> bool:
+        """Whether the range ends somewhere, so that a version of next year is not let by already."""
+        return not self.range or any(item.operator in _ENDING for item in SpecifierSet(self.range))
+
+    @property
+    def version(self) -> str:
+        """The versions that it is for, in words."""
+        return self.range or ", ".join(self.versions)
 
     def expired(self, now: datetime.datetime) -> bool:
         return now.astimezone(datetime.UTC).date() > self.expires
@@ -36,11 +63,12 @@ class Waiver:
             "id": self.id,
             "clause": self.clause,
             "component": self.component,
-            "version": ", ".join(self.versions),
+            "version": self.version,
             "owner": self.owner,
             "reason": self.reason,
             "link": self.link,
             "expires": self.expires.isoformat(),
+            "test": self.test,
         }
 
 
@@ -73,12 +101,27 @@ def _waiver(table: Table) -> Waiver:
         id=table.text("id", required=True),
         clause=clause,
         component=component,
-        versions=table.texts("versions", required=True),
+        versions=table.texts("versions"),
         owner=table.text("owner", required=True),
         reason=table.text("reason", required=True),
         link=link,
         expires=table.date("expires") or datetime.date.min,
         test=table.text("test"),
+        range=_range(table),
     )
     table.finish()
     return waiver
+
+
+def _range(table: Table) -> str:
+    given = table.text("version-range").strip()
+    if given and table.data.get("versions"):
+        table.problem("version-range", "stands beside versions. Write one of the two.")
+    if not given and not table.data.get("versions"):
+        table.problem("", 'names no version. Add versions = ["1.9.1"], or version-range = ">=1.9,<1.10".')
+    try:
+        SpecifierSet(given)
+    except InvalidSpecifier:
+        table.problem("version-range", f'"{given}" is no range of versions. Write it as in ">=1.9,<1.10".')
+        return ""
+    return given

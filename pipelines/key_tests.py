@@ -1,0 +1,53 @@
+"""Key tests: without them no result means anything. One that fails voids the run and blames no component. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from pipelines.case import Case
+from pipelines.findings import Finding
+from reports.attempts import settle
+from reports.model import Outcome, Verdict
+
+
+def findings(case: Case) -> list[Finding]:
+    """What the policy's key tests ask for. Any finding but that a pattern matches nothing voids the run."""
+    return [*_undecided(case), *_unmatched(case)]
+
+
+def voids(case: Case) -> bool:
+    return bool(list(_undecided(case)))
+
+
+def _undecided(case: Case) -> Iterable[Finding]:
+    planned = [test for test in case.planned() if any(_matches(pattern, test) for pattern in case.policy.key_tests)]
+    results = [
+        result for record in case.records for result in settle(record.results, case.policy.budgets.retries).results
+    ]
+    repair = "Repair what the tests run on, then run the stage again. No component is judged by this run."
+    for test in planned:
+        mine = [result for result in results if result.test == test]
+        if any(result.outcome is Outcome.FAIL for result in mine):
+            why = next(result.summary for result in mine if result.outcome is Outcome.FAIL)
+            text = f"The key test {test} failed, so nothing in this run says anything of a component: {why}"
+            yield Finding.of(Verdict.INVALID, text, repair)
+        elif not mine or any(result.outcome is not Outcome.PASS for result in mine):
+            why = next((result.summary for result in mine if result.outcome is not Outcome.PASS), "it has no result")
+            text = f"The key test {test} did not pass, so failures in this run blame no component: {why}"
+            yield Finding.of(Verdict.INCONCLUSIVE, text, repair)
+
+
+def _unmatched(case: Case) -> Iterable[Finding]:
+    planned = case.planned()
+    if not planned:
+        return
+    for pattern in sorted(case.policy.key_tests):
+        if not any(_matches(pattern, test) for test in planned):
+            text = f"The policy {case.policy.name} names the key test {pattern}, and no planned test is called that."
+            yield Finding.of(Verdict.INCONCLUSIVE, text, "Correct key-tests in the policy, or run the whole stage.")
+
+
+def _matches(pattern: str, test: str) -> bool:
+    """Only * stands for something else: names of tests hold brackets."""
+    return re.fullmatch(".*".join(re.escape(part) for part in pattern.split("*")), test, re.DOTALL) is not None
