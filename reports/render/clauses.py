@@ -35,13 +35,13 @@ _KINDS = {
 
 @dataclass
 class Facts:
-    """What is known of a suite's clauses. tests, mutants: clause -> names. sentences: how the specification's
-    normative sentences are accounted for: "clauses", "orchestrator" or "no clause" -> number."""
+    """What is known of a suite's clauses. tests, mutants: clause -> names. sentences: file -> how the normative
+    sentences of the specification in it are accounted for: "clauses", "orchestrator" or "no clause" -> number."""
 
     clauses: Sequence[Clause]
     tests: Mapping[str, Sequence[str]] = field(default_factory=dict)
     mutants: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    sentences: Mapping[str, int] = field(default_factory=dict)
+    sentences: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 def facts_of(suite: str, tests: Mapping[str, Sequence[str]], root: Path = ROOT) -> Facts:
@@ -74,16 +74,17 @@ def collect_tests(suites: Sequence[str], root: Path = ROOT) -> dict[str, list[st
     return found
 
 
-def _sentences(folder: Path) -> dict[str, int]:
-    counts: dict[str, int] = defaultdict(int)
+def _sentences(folder: Path) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
     for path in sorted(folder.glob("*.tsv")):
+        counts = found[path.name] = dict.fromkeys(_KINDS, 0)
         for line in path.read_text().splitlines():
             words = line.split("\t")
             if len(words) < 3 or line.startswith("#"):
                 continue
             kind = {"co": "orchestrator", "none": "no clause"}.get(words[2].partition(":")[0], "clauses")
             counts[kind] += 1
-    return dict(counts)
+    return found
 
 
 def page(suite: str, facts: Facts) -> str:
@@ -94,12 +95,14 @@ def page(suite: str, facts: Facts) -> str:
     lines = [f"# The clauses of the {suite.upper()} suite", ""]
     lines += ["Made by `python -m reports.render.clauses`; do not edit.", ""]
     if facts.sentences:
-        kinds = ", ".join(f"{facts.sentences.get(kind, 0)} {text}" for kind, text in _KINDS.items())
-        lines.append(f"- sentences of the specification, all versions: {sum(facts.sentences.values())} ({kinds})")
+        totals = {kind: sum(counts[kind] for counts in facts.sentences.values()) for kind in _KINDS}
+        kinds = ", ".join(f"{totals[kind]} {text}" for kind, text in _KINDS.items())
+        lines.append(f"- sentences of the specification, all versions: {sum(totals.values())} ({kinds})")
     levels = [f"{sum(clause.level is level for clause in facts.clauses)} {level.value}" for level in Level]
     lines.append(f"- clauses: {len(facts.clauses)} ({', '.join(levels)})")
     lines.append(f"- with a test: {len(tested)}; without, with a reason: {len(uncovered)}")
     lines.append(f"- with a test and a mutant that shows that it can fail: {len(defended)}")
+    lines += _ledger(suite, facts.sentences)
     for section, members in _by_section(facts.clauses).items():
         lines += ["", f"## {section}", "", "| clause | level | versions | obligation | tests | mutants |"]
         lines.append("| --- | --- | --- | --- | --- | --- |")
@@ -107,13 +110,31 @@ def page(suite: str, facts: Facts) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _ledger(suite: str, sentences: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Where each sentence is accounted for, with the reason where it has no clause."""
+    if not sentences:
+        return []
+    lines = ["", "## Sentences of the specification", ""]
+    lines += ["Each file names the sentences by key, and for each its clauses, or the reason why it has none.", ""]
+    lines += [f"| file | {' | '.join(_KINDS.values())} |", "| --- " * (len(_KINDS) + 1) + "|"]
+    for name, counts in sentences.items():
+        link = f"[{name}](../suites/{suite}/sentences/{name})"
+        lines.append(f"| {' | '.join([link, *(str(counts[kind]) for kind in _KINDS)])} |")
+    return lines
+
+
 def _by_section(clauses: Sequence[Clause]) -> dict[str, list[Clause]]:
     found: dict[str, list[Clause]] = defaultdict(list)
     for clause in clauses:
-        found[clause.section if clause.level is not Level.EXPECTATION else f"{clause.section} (expectations)"].append(
-            clause
-        )
+        found[_heading(clause)].append(clause)
     return dict(sorted(found.items()))
+
+
+def _heading(clause: Clause) -> str:
+    section = clause.section.removeprefix("none: ")  # what no specification says
+    section = section[:1].upper() + section[1:]
+    told = clause.level is not Level.EXPECTATION or "expectation" in section.lower()
+    return section if told else f"{section} (expectations)"
 
 
 def _row(clause: Clause, facts: Facts) -> str:

@@ -35,7 +35,20 @@ def test_sentences_are_counted_by_what_became_of_them(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     lines = ["k1\tProbe\tcsi.a.b csi.c.d", "k2\tProbe\tco: it binds the caller", "k3\tProbe\tnone: a duty to document"]
     (folder / "room.tsv").write_text("\n".join(lines) + "\n")
-    assert facts_of("csi", {}, tmp_path).sentences == {"clauses": 1, "orchestrator": 1, "no clause": 1}
+    facts = facts_of("csi", {}, tmp_path)
+    assert facts.sentences == {"room.tsv": {"clauses": 1, "orchestrator": 1, "no clause": 1}}
+    assert "3 (1 carried by clauses, 1 about" in page("csi", facts)
+    assert "| [room.tsv](../suites/csi/sentences/room.tsv) | 1 | 1 | 1 |" in page("csi", facts)
+
+
+def test_headings_say_once_that_they_hold_expectations() -> None:
+    sections = ("Expectations", "none: the profile", "CreateVolume")
+    clauses = [
+        Clause(f"csi.{number}.holds", "csi", Level.EXPECTATION, Layer.PROTOCOL, "It holds.", "", section)
+        for number, section in enumerate(sections)
+    ]
+    headings = [line for line in page("csi", Facts(clauses)).splitlines() if line.startswith("## ")]
+    assert headings == ["## CreateVolume (expectations)", "## Expectations", "## The profile (expectations)"]
 
 
 @pytest.mark.parametrize("suite", catalogue.SUITES)
