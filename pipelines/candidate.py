@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.configuration import Table, nearest, read
+from pipelines.configuration import Table, read
 from reports.model import Component, Source, to_json
 from reports.redact import redact
+from reports.spelling import nearest
 
 COMPONENTS: Mapping[str, str] = {
     "kubernetes": "control plane, kubelet and kube-proxy",

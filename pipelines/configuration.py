@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import difflib
 import math
 import re
 import tomllib
@@ -16,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from reports.spelling import nearest
 
 Where = tuple[str | int, ...]
 
@@ -137,12 +138,6 @@ def read(path: Path) -> Document:
         problem = f"{path}:{line}: this is not TOML: {what}. Correct this line or the one before it."
         raise Misconfigured([problem]) from error
     return Document(path, data, line_index(text))
-
-
-def nearest(name: str, known: Sequence[str]) -> str:
-    """A hint for a misspelled name: the nearest known one, or all of them."""
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f'Did you mean "{close[0]}"?' if close else f"Known here: {', '.join(sorted(known))}."
 
 
 @dataclass

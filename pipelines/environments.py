@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.configuration import Misconfigured, Table, nearest, read
+from pipelines.configuration import Misconfigured, Table, read
+from reports.spelling import nearest
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 

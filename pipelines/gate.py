@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pipelines import clause_findings, comparing, integrity, key_tests, measuring, waiving
 from pipelines.candidate import Candidate
 from pipelines.case import Case
-from pipelines.configuration import nearest
 from pipelines.deviations import Deviation
 from pipelines.findings import Finding, Past, worst
 from pipelines.pipeline import Stage
@@ -26,6 +25,7 @@ from pipelines.waivers import Waiver
 from reports.catalogue import Catalogue
 from reports.model import ClauseStanding, Comparison, Decision, Measurement, Outcome, Part, Verdict
 from reports.record import Record, RecordError
+from reports.spelling import nearest
 
 
 def evaluate(

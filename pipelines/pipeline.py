@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines.candidate import COMPONENTS, Candidate
-from pipelines.configuration import Misconfigured, Table, nearest, read
+from pipelines.configuration import Misconfigured, Table, read
 from pipelines.environments import Environment, take
 from reports.catalogue import SUITES
 from reports.model import Layer
+from reports.spelling import nearest
 
 PROFILES = ("quick", "full")
 DEFAULT = Path(__file__).with_name("stages.toml")

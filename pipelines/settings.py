@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from pipelines.configuration import Table, nearest
+from pipelines.configuration import Table
+from reports.spelling import nearest
 
 T = TypeVar("T")
 

@@ -11,7 +11,8 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from pipelines.candidate import COMPONENTS
-from pipelines.configuration import Table, nearest, read
+from pipelines.configuration import Table, read
+from reports.spelling import nearest
 
 DEFAULT = Path(__file__).parent / "waivers" / "default.toml"
 _ENDING = ("<", "<=", "==", "===", "~=")

@@ -24,6 +24,7 @@ import pytest
 from reports import catalogue, failure
 from reports.model import Outcome, Result, result_from_json, to_json
 from reports.redact import redact
+from reports.spelling import nearest
 from reports.summary import write_summary
 
 RESULT = pytest.StashKey[dict[str, Any]]()
@@ -115,7 +116,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     wanted = set(config.option.clause)
     unknown = wanted - set(known)
     if unknown:
-        _refuse(config, items, f"--clause {', '.join(sorted(unknown))}: not in the catalogue (suites/*/clauses.toml)")
+        told = [f"--clause {name}: is not in the catalogue. {nearest(name, known)}" for name in sorted(unknown)]
+        _refuse(config, items, "\n".join(told))
     if wanted:
         dropped = [item for item in items if not wanted & set(clauses_of(item))]
         items[:] = [item for item in items if wanted & set(clauses_of(item))]

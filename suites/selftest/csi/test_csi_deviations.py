@@ -58,7 +58,7 @@ def test_deviation_never_explains_an_error_of_ours() -> None:
         ("[[deviation]]\nreason = 'r'", "name the clause"),
         ("[[deviation]]\nreason = 'r'\nclause = 'c'\nwhy = 'x'", "why: is not known"),
         ("[[deviation]]\nreason = 'r'\nclause = 'c'\nexpires = 'soon'", "'soon' is no day"),
-        ("[deviations]", "holds tables"),
+        ("[deviations]", 'deviations: is not known here. Did you mean "deviation"?'),
     ],
 )
 def test_deviations_with_a_mistake_are_a_usage_error(tmp_path: Path, text: str, says: str) -> None:
