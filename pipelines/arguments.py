@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pipelines import pipeline, waivers
+from pipelines import pipeline, quarantine, waivers
 
 CANDIDATE = Path(__file__).parent / "candidates" / "default.toml"
 
@@ -41,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="render the report of a run again")
     report.add_argument("run", type=Path, metavar="RUN", help="a run folder, e.g. runs/20261123-221500-1a2b")
     _gate(commands.add_parser("gate", help="decide again from a run's files, on any machine"))
+    _replay(commands.add_parser("replay", help="decide old runs again under a new policy, and show what changes"))
     _promote(commands.add_parser("promote", help="release what a sign-off stands for, by its digests"))
     _rollback(commands.add_parser("rollback", help="put an environment back to what it ran before"))
     _ledger(commands.add_parser("ledger", help="check the ledger of promotions, offline"))
@@ -78,6 +79,12 @@ def _run(command: argparse.ArgumentParser) -> None:
     command.add_argument("--policy", type=Path, metavar="FILE", help="what gates require (default: the stages' own)")
     command.add_argument(
         "--waivers", type=Path, default=waivers.DEFAULT, metavar="FILE", help="who lets which failure by, until when"
+    )
+    command.add_argument(
+        "--quarantine", type=Path, default=quarantine.DEFAULT, metavar="FILE", help="flaky tests that are set aside"
+    )
+    command.add_argument(
+        "--basis", type=Path, metavar="RUN", help="the last signed run (or its basis.json): what is compared with it"
     )
     command.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="where runs go (runs)")
     command.add_argument("--seed", type=int, metavar="N", help="repeat a run's random choices (default: fresh)")
@@ -128,6 +135,17 @@ def _gate(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print the decisions as JSON")
 
 
+def _replay(command: argparse.ArgumentParser) -> None:
+    command.description = (
+        "Decides old runs again, each as of the time it was decided, and lists clause by clause what would have come "
+        "out differently. Exit code 0: every verdict is the same. 1: one is not. 2: a run could not be replayed."
+    )
+    command.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run folders, e.g. runs/*")
+    command.add_argument("--policy", type=Path, metavar="FILE", help="the new policy (default: each run's own)")
+    command.add_argument("--waivers", type=Path, metavar="FILE", help="other waivers than the runs' own")
+    command.add_argument("--json", action="store_true", help="print the differences as JSON")
+
+
 def _promote(command: argparse.ArgumentParser) -> None:
     command.add_argument("run", type=Path, metavar="RUN", help="a run folder with signoff.dsse.json")
     command.add_argument("--to", required=True, metavar="ENV", help="an environment of the run's pipeline: staging")
@@ -157,6 +175,7 @@ def _release(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--deployments", type=Path, default=Path("deployments"), metavar="DIR", help="(deployments)")
     command.add_argument("--git-remote", default="", metavar="NAME", help="with git: push commit and tag there")
+    command.add_argument("--repository", default="", metavar="HOST/PATH", help="with oci: where the image lies")
     ledger = command.add_argument_group("the ledger, where every step is kept")
     ledger.add_argument("--ledger", type=Path, metavar="DIR", help="its folder (default: ledger in --deployments)")
     ledger.add_argument(

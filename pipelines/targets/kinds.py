@@ -6,14 +6,17 @@ import argparse
 from collections.abc import Callable, Mapping
 
 from pipelines.configuration import Misconfigured
-from pipelines.targets import Target
+from pipelines.targets import Target, TargetError
 from pipelines.targets.directory import Demonstration, Folder
 from pipelines.targets.git import Checkout
+from pipelines.targets.oci import Image
+from pipelines.targets.registry import Repository
 from reports.spelling import nearest
 
 KINDS: Mapping[str, Callable[[argparse.Namespace], Target]] = {
     "demonstration": lambda given: Demonstration(given.deployments),
     "folder": lambda given: Folder(given.deployments),
+    "oci": lambda given: Image(Repository(_named(given.repository, "--repository", "oci"))),
     "git": lambda given: Checkout(given.deployments, given.git_remote),
 }
 
@@ -24,4 +27,13 @@ def chosen(given: argparse.Namespace) -> Target:
         raise Misconfigured(
             [f"--target {given.target}: there is no such target. {nearest(given.target, tuple(KINDS))}"]
         )
-    return KINDS[given.target](given)
+    try:
+        return KINDS[given.target](given)
+    except TargetError as error:
+        raise Misconfigured([f"--target {given.target}: {error}"]) from error
+
+
+def _named(value: str, option: str, kind: str) -> str:
+    if not value:
+        raise Misconfigured([f"--target {kind} needs {option}."])
+    return value

@@ -1,0 +1,135 @@
+"""The OCI target against the distribution project's registry: tags by digest, the sign-off as a referrer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipelines.objections import Refused
+from pipelines.targets import TargetError
+from pipelines.targets.oci import RELEASE_TYPE, SIGNOFF_TYPE, Image
+from pipelines.targets.registry import MANIFEST, Repository
+from reports import attest, verification
+from reports.model import EnvironmentUnfit
+from suites.selftest.pipelines import registry
+from suites.selftest.pipelines.releases import World, edit
+
+pytestmark = pytest.mark.timeout(1200)  # the first run on a machine builds the registry
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A running registry."""
+    try:
+        with registry.running(tmp_path_factory.mktemp("registry")) as host:
+            yield host
+    except EnvironmentUnfit as error:
+        pytest.skip(f"could-not-run: the registry cannot be built here: {error}")
+
+
+@pytest.fixture
+def repository(host: str, request: pytest.FixtureRequest) -> Repository:
+    """A repository of the test's own."""
+    name = "".join(letter if letter.isalnum() else "-" for letter in request.node.name.lower()).strip("-")
+    return Repository(f"http://{host}/seatrial/{name}")
+
+
+@pytest.fixture
+def world(repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setenv("SEATRIAL_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
+    world = World(tmp_path)
+    world.target = Image(repository)
+    return world
+
+
+def run_of(world: World, name: str, digest: str, candidate: str = "") -> Path:
+    """A signed run that has tested the image of this digest."""
+    run = world.run(name, candidate=candidate)
+    edit(run / "parts.json", lambda parts: parts[0].update(identity=digest))
+    attest.sign(run, [world.root / "release.pem"], now=world.now)
+    return run
+
+
+def tag(repository: Repository, name: str) -> bytes:
+    found = repository.manifest(name)
+    assert found is not None
+    return found[0]
+
+
+def test_image_is_tagged_by_its_digest_and_the_sign_off_is_its_referrer(world: World, repository: Repository) -> None:
+    digest = registry.push_image(repository)
+    run = run_of(world, "r1", digest)
+    where = world.promote(run, "dev", digests=[digest]).where
+    assert where == f"{repository.name}:dev ({digest})"
+    assert tag(repository, "dev") == tag(repository, digest)
+    referrers = {item["artifactType"]: item for item in repository.referrers(digest)}
+    assert set(referrers) == {RELEASE_TYPE, SIGNOFF_TYPE}
+    attached = json.loads(tag(repository, referrers[SIGNOFF_TYPE]["digest"]))
+    assert attached["subject"]["digest"] == digest
+    pulled = world.root / "pulled.json"
+    pulled.write_bytes(repository.blob(attached["layers"][0]["digest"]))
+    assert pulled.read_bytes() == (run / attest.SIGNOFF).read_bytes()
+    assert verification.verify(pulled, now=world.now).ok
+    deployed = world.deployed("dev")
+    assert deployed is not None
+    assert deployed["ledger"]["hash"] == world.entries[0].hash
+
+
+def test_same_release_again_adds_no_referrer(world: World, repository: Repository) -> None:
+    digest = registry.push_image(repository)
+    run = run_of(world, "r1", digest)
+    world.promote(run, "dev", digests=[digest])
+    before = repository.referrers(digest)
+    assert world.promote(run, "dev", digests=[digest]).again
+    assert repository.referrers(digest) == before
+
+
+def test_tag_moves_to_the_next_image_and_back(world: World, repository: Repository) -> None:
+    first, second = (registry.push_image(repository, text) for text in ("one", "two"))
+    world.promote(run_of(world, "r1", first), "dev", digests=[first])
+    world.promote(run_of(world, "r2", second, "atlas 2026.12"), "dev", digests=[second])
+    assert tag(repository, "dev") == tag(repository, second)
+    world.rollback("dev", "r1")
+    assert tag(repository, "dev") == tag(repository, first)
+    deployed = world.deployed("dev")
+    assert deployed is not None
+    assert (deployed["why"], deployed["released"]) == ("it hung", [first])
+
+
+def test_image_that_was_not_tested_or_not_pushed_is_refused(world: World, repository: Repository) -> None:
+    digest, other = registry.push_image(repository, "tested"), registry.push_image(repository, "other")
+    run = run_of(world, "r1", digest)
+    with pytest.raises(Refused, match="none of the digests"):
+        world.promote(run, "dev", digests=[other])
+    absent = run_of(world, "r2", f"sha256:{'a' * 64}", "x")
+    with pytest.raises(Refused, match="push the image that was tested"):
+        world.promote(absent, "dev", digests=[f"sha256:{'a' * 64}"])
+    for digests in ([], [digest, f"sha256:{'a' * 64}"]):
+        with pytest.raises(Refused, match=r"one image at a time|none of the digests"):
+            world.promote(run, "dev", digests=digests)
+    assert repository.manifest("dev") is None
+
+
+def test_release_note_by_somebody_else_is_refused(world: World, repository: Repository) -> None:
+    digest = registry.push_image(repository)
+    repository.put_manifest("seatrial-dev", tag(repository, digest), MANIFEST)
+    with pytest.raises(Refused, match=r"not what a promotion writes|did not decide"):
+        world.promote(run_of(world, "r1", digest), "dev", digests=[digest])
+    assert repository.manifest("dev") is None
+
+
+def test_registry_that_is_gone_is_no_release(world: World) -> None:
+    world.target = Image(Repository(f"http://127.0.0.1:{registry.free_port()}/seatrial/none"))
+    with pytest.raises(Refused, match="GET failed"):
+        world.promote(run_of(world, "r1", f"sha256:{'b' * 64}"), "dev", digests=[f"sha256:{'b' * 64}"])
+    assert "promotion" not in world.kinds
+
+
+@pytest.mark.parametrize("name", ["", "platform", "host/UPPER", "host/../x", "host/a b", "ftp://host/x"])
+def test_name_that_is_no_repository_is_told(name: str) -> None:
+    with pytest.raises(TargetError, match="no repository"):
+        Repository(name)
