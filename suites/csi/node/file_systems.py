@@ -18,9 +18,15 @@ def in_use_with(csi: Bench, capability: Any) -> InUse:
     if answer.code in REFUSED:
         raise NotApplicable(f"the driver makes no {name}: {answer.details}")
     volume = answer.response.volume if answer.is_ok else csi.client.call(request).volume
+    return brought_up(csi, volume, capability)
+
+
+def brought_up(csi: Bench, volume: Any, capability: Any) -> InUse:
+    """The volume, published. NotApplicable: the driver says now that it has no such file system."""
     try:
         return csi.bring_up(volume, capability)
     except Refused as refused:
         if refused.answer.code in REFUSED:
+            name = capability.mount.fs_type or "such volume"
             raise NotApplicable(f"the driver brings no {name} up: {refused.answer.details}") from refused
         raise

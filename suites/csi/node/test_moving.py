@@ -10,6 +10,7 @@ from fixtures.subjects.csi.bench import Bench
 from fixtures.subjects.csi.requests import mount
 from reports.model import ClauseViolation, NotApplicable
 from suites.csi.data.kinds import KINDS
+from suites.csi.node.file_systems import brought_up
 from suites.csi.node.moving import is_told_to_reach, movable
 
 ATTACH, STAGE = "controller.PUBLISH_UNPUBLISH_VOLUME", "node.STAGE_UNSTAGE_VOLUME"
@@ -20,7 +21,7 @@ ATTACH, STAGE = "controller.PUBLISH_UNPUBLISH_VOLUME", "node.STAGE_UNSTAGE_VOLUM
 def test_volume_of_one_node_moves_to_another_and_back(csi: Bench, rng: Random, kind: str) -> None:
     here = KINDS[kind]
     second, volume = movable(csi, here.capability)
-    first, contents = csi.bring_up(volume, here.capability), {}
+    first, contents = brought_up(csi, volume, here.capability), {}
     if here.is_block:
         contents["first"] = here.write(first, rng)
     else:

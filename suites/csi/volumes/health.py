@@ -62,5 +62,7 @@ def damage(csi: Bench, volume: Any) -> None:
     if csi.driver.state is None or not getattr(csi.driver, "is_ours", False):
         raise NotApplicable("only a volume of our own reference driver may be damaged")
     folder = csi.driver.state / "volumes" / volume.volume_id
-    data = next(path for path in (folder / "data.img", folder / "data") if path.exists())
+    data = next((path for path in (folder / "data.img", folder / "data") if path.exists()), None)
+    if data is None:
+        raise NotApplicable("the driver keeps the data of a volume where we do not find it")
     data.rename(folder / "lost")
