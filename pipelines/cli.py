@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pipelines import arguments, housekeeping, judging, releasing, waivers
+from pipelines import arguments, housekeeping, judging, releasing, replay, waivers
 from pipelines.candidate import load as load_candidate
 from pipelines.configuration import Misconfigured
 from pipelines.screen import Screen
@@ -67,6 +67,8 @@ def _run(given: argparse.Namespace) -> int:
         runs=given.runs_dir,
         wishes=wishes,
         policy=given.policy.resolve() if given.policy else None,
+        quarantine=given.quarantine.resolve(),
+        basis=given.basis.resolve() if given.basis else None,
         stage=given.stage,
         profile=given.profile,
         install=not given.no_install,
@@ -152,6 +154,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "verify": judging.verify,
     "report": judging.report,
     "gate": _quietly(judging.gate_again),
+    "replay": _quietly(replay.replay),
     "promote": releasing.promote,
     "rollback": releasing.rollback,
     "ledger": _quietly(releasing.verify_ledger),

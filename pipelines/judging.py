@@ -7,18 +7,13 @@ import datetime
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
-from pipelines import closing, deviations, gate, pipeline, policy, waivers
-from pipelines.candidate import load as load_candidate
+from pipelines import closing, recorded
 from pipelines.configuration import Misconfigured
-from pipelines.findings import Finding, Past
 from pipelines.logbook import now as present
-from pipelines.pipeline import Stage
+from pipelines.recorded import read_json, require_run
 from pipelines.screen import Screen, show_decision
-from pipelines.trial import records_of
-from reports.catalogue import Catalogue, digest_of
-from reports.model import Clause, Decision, Layer, Level, Part, Reason, Verdict, part_from_json, to_json
+from reports.model import Decision, Verdict, to_json
 from reports.run_folder import moment
 
 
@@ -57,41 +52,17 @@ def gate_again(given: argparse.Namespace) -> int:
 
 def undecided(run: Path) -> list[str]:
     """The stages that the run was asked for and whose gate has not decided."""
-    asked = [item["name"] for item in _json(run / "run.json")["stages"] if item.get("requested", True)]
+    asked = [item["name"] for item in read_json(run / "run.json")["stages"] if item.get("requested", True)]
     return [name for name in asked if not (run / "decisions" / f"{name}.json").exists()]
 
 
 def decide_again(
     run: Path, only: str, policy_file: Path | None, waiver_file: Path | None, now: datetime.datetime
 ) -> list[Decision]:
-    """Evaluate the gates of a run folder from its own copies of candidate, stages, policies, waivers and clauses."""
-    facts = _json(run / "run.json")
-    candidate = load_candidate(run / "candidate.toml")
-    chosen = pipeline.load(run / "stages.toml", str(facts.get("profile") or "quick"), policies=run / "policies")
-    catalogue = _catalogue(run / "catalogue.json")
-    known_waivers = waivers.load(waiver_file or run / "waivers.toml")
-    parts = [part_from_json(item) for item in _json(run / "parts.json")]
-    history: list[Past] = []
-    decisions = []
-    for stage in chosen.until(only):
-        if not (run / "decisions" / f"{stage.name}.json").exists():
-            continue
-        decision = gate.evaluate(
-            stage=stage,
-            candidate=candidate,
-            catalogue=catalogue,
-            records=records_of(run / stage.name),
-            parts=_stage_parts(run, stage) or ([] if stage.suites else parts),
-            policy=policy.load(policy_file or stage.policy),
-            waivers=known_waivers,
-            deviations=[deviations.from_shown(item) for item in facts.get("deviations", [])],
-            history=history,
-            now=now,
-            incidents=_incidents(run, stage),
-        )
-        history.append(Past(stage.name, candidate.digest, decision.verdict, now))
-        if only in ("", stage.name):
-            decisions.append(decision)
+    """Evaluate the gates of a run folder from its own copies of everything, as of another time."""
+    known = recorded.load(run, waiver_file)
+    known.pipeline.until(only)  # A stage that does not exist is told with the nearest.
+    decisions = [item for item in known.decide(lambda _: now, policy_file) if only in ("", item.stage)]
     if not decisions:
         raise Misconfigured([f"{run}: no gate has decided there{f' for the stage {only}' if only else ''}."])
     return decisions
@@ -103,38 +74,3 @@ def verify(given: argparse.Namespace) -> int:
     if not path.is_file():
         raise Misconfigured([f"{path}: there is no such file. Give a signoff.dsse.json or the run folder it is in."])
     return closing.verify(path, given.key, given.threshold, given.roles)
-
-
-def require_run(run: Path) -> None:
-    """Misconfigured: not a run folder."""
-    if not (run / "run.json").is_file():
-        raise Misconfigured([f"{run}: not a run folder (it has no run.json). Runs are kept in runs/."])
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise Misconfigured([f"{path}: cannot be read: {error}"]) from error
-
-
-def _catalogue(path: Path) -> Catalogue:
-    data = _json(path)
-    if digest_of(data["clauses"]) != data["digest"]:
-        raise Misconfigured([f"{path}: the clauses are not those that its digest names; the file was changed."])
-    clauses = [
-        Clause(**{**item, "level": Level(item["level"]), "layer": Layer(item["layer"])}) for item in data["clauses"]
-    ]
-    return Catalogue({clause.id: clause for clause in clauses}, str(data["digest"]))
-
-
-def _stage_parts(run: Path, stage: Stage) -> list[Part]:
-    path = run / stage.name / "parts.json"
-    data = _json(path) if path.exists() else []
-    return [part_from_json(item) for item in data]
-
-
-def _incidents(run: Path, stage: Stage) -> list[Finding]:
-    path = run / stage.name / "incidents.json"
-    data = _json(path) if path.exists() else []
-    return [Finding(Verdict(item["verdict"]), Reason(**item["reason"])) for item in data]

@@ -6,7 +6,7 @@ import datetime
 import json
 import secrets
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from pipelines.findings import Finding
 from pipelines.pipeline import Pipeline, Stage
 from reports.catalogue import Catalogue
 from reports.model import Decision, Part, to_json
+from reports.record import Record, RecordError
+from reports.record import read as read_record
 from reports.render.files import write_atomically
 
 
@@ -32,6 +34,23 @@ def write(path: Path, content: str) -> None:
     """Write a file so that a reader sees the old or the new one, also after a crash."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, content)
+
+
+def records_of(folder: Path) -> list[Record | RecordError]:
+    """Every record of a stage's folder; one that cannot be read is its error."""
+    found: list[Record | RecordError] = []
+    for path in [folder / "record.jsonl", *sorted(folder.glob("record-*.jsonl"))]:
+        if path.exists():
+            try:
+                found.append(read_record(path))
+            except RecordError as error:
+                found.append(error)
+    return found
+
+
+def text_of(value: Any) -> str:
+    """A file of a run folder: what it holds as JSON, always in the same bytes."""
+    return json.dumps(to_json(value), indent=1, ensure_ascii=False, default=str) + "\n"
 
 
 class Logbook:
@@ -52,6 +71,8 @@ class Logbook:
         catalogue: Catalogue,
         waivers: Path,
         facts: dict[str, Any],
+        quarantine: Path | None = None,
+        basis: Mapping[str, Any] | None = None,
     ) -> Logbook:
         """Make a fresh folder runs/<date>-<time>-<random> with the inputs copied into it."""
         started = now()
@@ -78,6 +99,10 @@ class Logbook:
             shutil.copyfile(stage.policy, folder / "policies" / f"{stage.name}.toml")
         shutil.copyfile(waivers, folder / "waivers.toml")
         shutil.copyfile(pipeline.path, folder / "stages.toml")
+        if quarantine is not None:
+            shutil.copyfile(quarantine, folder / "quarantine.toml")
+        if basis is not None:
+            book._json("basis.json", basis)
         book._json("candidate.json", candidate.summary())
         clauses = [to_json(clause) for clause in catalogue.clauses.values()]
         book._json("catalogue.json", {"digest": catalogue.digest, "clauses": clauses})
@@ -112,8 +137,12 @@ class Logbook:
             content = [{"verdict": item.verdict.value, "reason": to_json(item.reason)} for item in findings]
             self._json(f"{stage}/incidents.json", content)
 
+    def figures(self, stage: str, **measured: float) -> None:
+        """Write what was measured outside a stage's tests; a threshold of its policy may be about it."""
+        self._json(f"{stage}/figures.json", measured)
+
     def decision(self, decision: Decision) -> None:
-        self._json(f"decisions/{decision.stage}.json", to_json(decision))
+        self._json(f"decisions/{decision.stage}.json", decision)
 
     def _json(self, name: str, value: Any) -> None:
-        write(self.folder / name, json.dumps(value, indent=1, ensure_ascii=False, default=str) + "\n")
+        write(self.folder / name, text_of(value))

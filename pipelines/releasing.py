@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from pipelines import ledger
 from pipelines import promote as promotion
 from pipelines.configuration import Misconfigured
-from pipelines.judging import require_run
 from pipelines.ledger import Ledger, LedgerError
 from pipelines.logbook import now as present
 from pipelines.objections import Refused
 from pipelines.promote import Answer, Wish
+from pipelines.recorded import require_run
 from pipelines.targets import kinds
 from reports import roles
 from reports.keys import KeyFileError, development_key, load_public_key, load_signer

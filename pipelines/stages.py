@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from pipelines import testing
+from pipelines import policy, testing
 from pipelines.findings import Finding
 from pipelines.interrupts import Interrupts
 from pipelines.logbook import Logbook
@@ -180,6 +180,7 @@ class StageRun:
             parts,
             self.wishes.seed,
             (*options, *self.wishes.pytest_options),
+            retries=policy.load(stage.policy).budgets.retries,
         )
         build.is_in_front = False
         begun = time.monotonic()
@@ -219,6 +220,7 @@ class StageRun:
         took = time.monotonic() - begun
         try:
             self.book.time("cluster ready", took)
+            self.book.figures(stage.name, **{"cluster-ready-seconds": round(took, 2)})
             self.book.note(departures=list(cluster.departures()))
             self.screen.event(f"cluster ready after {took:.1f} s ({len(cluster.nodes())} node(s))", "dim")
             yield ("--cluster-state", str(state))

@@ -39,6 +39,7 @@ class Order:
     parts: Path
     seed: int
     options: tuple[str, ...] = ()
+    retries: int = 0
 
     def argv(self) -> list[str]:
         """The command, as the record will show it."""
@@ -47,6 +48,8 @@ class Order:
         command += ["--seed", str(self.seed), "-m", self.stage.marks, "-p", "no:cacheprovider", "--color=no", "-q"]
         if self.stage.workers:
             command += ["-n", str(self.stage.workers)]
+        if self.retries:
+            command += ["--retries", str(self.retries)]
         return [*command, *self.options]
 
 

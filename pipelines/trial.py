@@ -13,23 +13,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipelines import closing, deviations, gate, pipeline, policy, waivers
+from pipelines import basis, closing, deviations, gate, pipeline, policy, quarantine, waivers
 from pipelines.candidate import Candidate
 from pipelines.candidate import load as load_candidate
 from pipelines.deviations import Deviation
 from pipelines.findings import Finding, Past
 from pipelines.interrupts import Interrupted, Interrupts
-from pipelines.logbook import Logbook, now, stamp
+from pipelines.logbook import Logbook, now, records_of, stamp
 from pipelines.pipeline import Pipeline, Stage
 from pipelines.provisioning import NotProvided, Provisioning, wanted
+from pipelines.quarantine import Entry
 from pipelines.screen import Screen, show_decision, show_end
 from pipelines.stages import StageRun, Wishes
+from pipelines.statistics import Basis
 from pipelines.waivers import Waiver
 from reports import catalogue as clauses
 from reports.catalogue import Catalogue
 from reports.model import Decision, Verdict
-from reports.record import Record, RecordError
-from reports.record import read as read_record
 from reports.recorder import revision
 from reports.run_folder import moment
 
@@ -46,6 +46,8 @@ class Options:
     runs: Path
     wishes: Wishes
     policy: Path | None = None
+    quarantine: Path = quarantine.DEFAULT
+    basis: Path | None = None
     stage: str = ""
     profile: str = "quick"
     install: bool = True
@@ -61,10 +63,15 @@ class Inputs:
     catalogue: Catalogue
     waivers: tuple[Waiver, ...]
     deviations: tuple[Deviation, ...]
+    quarantine: tuple[Entry, ...] = ()
+    basis: Basis | None = None
 
 
 def read_inputs(options: Options) -> Inputs:
-    """Read candidate, pipeline, policies, waivers, deviations and clauses. Misconfigured or HarnessError."""
+    """Read candidate, pipeline, policies, waivers, deviations, quarantine, basis and clauses.
+
+    Misconfigured or HarnessError: a file of the user's, or one of ours, cannot be used.
+    """
     candidate = load_candidate(options.candidate)
     chosen = pipeline.load(options.pipeline, options.profile)
     if options.policy is not None:
@@ -77,19 +84,16 @@ def read_inputs(options: Options) -> Inputs:
     for stage in requested:
         policy.load(stage.policy)
     pipeline.require_components(requested, candidate)
-    return Inputs(candidate, chosen, requested, clauses.load(), waivers.load(options.waivers), deviations.load())
-
-
-def records_of(folder: Path) -> list[Record | RecordError]:
-    """Every record of a stage's folder; one that cannot be read is its error."""
-    found: list[Record | RecordError] = []
-    for path in [folder / "record.jsonl", *sorted(folder.glob("record-*.jsonl"))]:
-        if path.exists():
-            try:
-                found.append(read_record(path))
-            except RecordError as error:
-                found.append(error)
-    return found
+    return Inputs(
+        candidate,
+        chosen,
+        requested,
+        clauses.load(),
+        waivers.load(options.waivers),
+        deviations.load(),
+        quarantine.load(options.quarantine),
+        basis.load(options.basis) if options.basis else None,
+    )
 
 
 @dataclass
@@ -151,6 +155,8 @@ class Trial:
 
     def _decide(self, stage: Stage, findings: Sequence[Finding]) -> Decision:
         parts = self.build.newest() if stage.kind == "sign-off" else self.build.parts_for(stage)
+        # What the gate is given lies in the run folder, so that the decision can be made again from there.
+        self.book.parts(parts, stage.name)
         digest = self.inputs.candidate.digest
         return gate.evaluate(
             stage=stage,
@@ -162,8 +168,11 @@ class Trial:
             waivers=self.inputs.waivers,
             deviations=self.inputs.deviations,
             history=[Past(item.stage, digest, item.verdict, moment(item.decided)) for item in self.decisions],
-            now=now(),
+            now=now().replace(microsecond=0),
             incidents=findings,
+            quarantine=self.inputs.quarantine,
+            basis=self.inputs.basis,
+            figures=basis.figures_of(self.book.folder, stage.name),
         )
 
     def _stop_here(self, stage: Stage) -> None:
@@ -201,6 +210,8 @@ def run(options: Options, environment: dict[str, str], screen: Screen, reap: Cal
         catalogue=inputs.catalogue,
         waivers=options.waivers,
         facts=facts,
+        quarantine=options.quarantine,
+        basis=basis.shown(inputs.basis) if inputs.basis else None,
     )
     interrupts = Interrupts(lambda text: screen.event(text, "INCONCLUSIVE"))
     order, until = wanted(inputs.stages, inputs.candidate)

@@ -211,7 +211,10 @@ def _check_files(folder: Path, predicate: Mapping[str, Any]) -> list[str]:
         elif sha256_of(file) != digest:
             problems.append(f"{name} was changed after signing")
     # A record or decision that was put in later would be shown or judged by and was never signed.
-    read_by_gates = ("*/record.jsonl", "*/record-*.jsonl", "decisions/*.json", "*/parts.json", "*/incidents.json")
+    read_by_gates = (
+        "*/record.jsonl", "*/record-*.jsonl", "decisions/*.json", "*/parts.json", "*/incidents.json",
+        "*/figures.json", "basis.json", "quarantine.toml",
+    )  # fmt: skip
     present = [file for pattern in read_by_gates for file in folder.glob(pattern)]
     later = sorted({file.relative_to(folder).as_posix() for file in present} - set(signed))
     return problems + [f"{name} is in the run folder and was not signed" for name in later]

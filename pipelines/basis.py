@@ -1,0 +1,137 @@
+"""basis.json: what the last signed sign-off recorded, made from its run folder and carried in the next one.
+
+Its digest is bound into the sign-off of the run that it was given to, so that nobody can choose a lower bar later.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipelines import quarantine
+from pipelines.comparing import counts
+from pipelines.configuration import Misconfigured
+from pipelines.measuring import measured
+from pipelines.statistics import WORSE, Basis, Counts, succeed
+from reports import attest, run_folder
+from reports.model import Outcome, Result, Verdict
+from reports.record import RecordError
+from reports.run_folder import RunFolder, RunFolderError, moment
+
+FILE = "basis.json"
+VERSION = 1
+
+
+def load(path: Path) -> Basis:
+    """The basis of a signed run folder, or of a basis.json. Misconfigured: it is neither, or cannot be trusted."""
+    return of_run(path) if path.is_dir() else read(path)
+
+
+def of_run(run: Path) -> Basis:
+    """What a run recorded, once its sign-off holds and says PASS. Misconfigured: it does not.
+
+    Its age does not matter, and neither do waivers that have run out since: they do not change what was measured.
+    """
+    path = run / attest.SIGNOFF
+    if not path.is_file():
+        raise Misconfigured([f"{run}: has no {attest.SIGNOFF}, so it is no basis. Give a run that was signed off."])
+    checked = attest.verify(path, run)
+    if checked.predicate is not None:
+        checked = attest.verify(path, run, now=moment(str(checked.predicate["time"])))
+    if not checked.ok or checked.predicate is None:
+        raise Misconfigured([f"{path}: does not hold, so it is no basis: {problem}" for problem in checked.problems])
+    if checked.verdict != Verdict.PASS:
+        raise Misconfigured([f"{path}: its verdict is {checked.verdict}. A basis is a run that passed."])
+    try:
+        folder = run_folder.load(run)
+    except (RunFolderError, RecordError) as error:
+        raise Misconfigured([str(error)]) from error
+    previous = read(run / FILE) if (run / FILE).is_file() else None
+    return _of(folder, previous, str(checked.predicate["time"]), hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def _of(run: RunFolder, previous: Basis | None, signed: str, signoff: str) -> Basis:
+    records = [record for stage in run.stages for record in stage.records]
+    compared = [item for stage in run.stages if stage.decision for item in stage.decision.comparisons]
+    file = run.path / "quarantine.toml"
+    entries = quarantine.load(file) if file.is_file() else ()
+    tests = frozenset(entry.test for entry in entries)
+    figures = {
+        f"{stage.name}/{name}": extremes
+        for stage in run.stages
+        for name, extremes in measured(stage.records, figures_of(run.path, stage.name)).items()
+    }
+    return Basis(
+        run=run.id,
+        signed=signed,
+        signoff=signoff,
+        clauses=succeed(previous, counts(records, tests), compared),
+        regressed=frozenset(item.clause for item in compared if item.call in WORSE),
+        figures=figures,
+        clean=_clean(tests, previous, (result for record in records for result in record.results)),
+    )
+
+
+def _clean(tests: frozenset[str], previous: Basis | None, results: Iterable[Result]) -> dict[str, int]:
+    """Signed runs in a row in which each test of these did not fail; one that did not run keeps its number."""
+    before = previous.clean if previous else {}
+    found = {test: before.get(test, 0) for test in tests}
+    outcomes: dict[str, set[Outcome]] = {}
+    for result in results:
+        outcomes.setdefault(result.test, set()).add(result.outcome)
+    for test in tests & set(outcomes):
+        found[test] = 0 if Outcome.FAIL in outcomes[test] else found[test] + (Outcome.PASS in outcomes[test])
+    return dict(sorted(found.items()))
+
+
+def figures_of(run: Path, stage: str) -> dict[str, float]:
+    """What was measured outside a stage's tests. Misconfigured: its figures.json is broken."""
+    path = run / stage / "figures.json"
+    if not path.is_file():
+        return {}
+    try:
+        return {str(name): float(value) for name, value in json.loads(path.read_text(encoding="utf-8")).items()}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise Misconfigured([f"{path}: not a table of numbers: {error}"]) from error
+
+
+def shown(basis: Basis) -> dict[str, Any]:
+    """As basis.json holds it; `read` takes it back."""
+    return {
+        "version": VERSION,
+        "run": basis.run,
+        "signed": basis.signed,
+        "signoff": basis.signoff,
+        "clauses": {name: [item.passes, item.runs] for name, item in sorted(basis.clauses.items())},
+        "regressed": sorted(basis.regressed),
+        "figures": {name: list(extremes) for name, extremes in sorted(basis.figures.items())},
+        "clean": dict(sorted(basis.clean.items())),
+    }
+
+
+def read(path: Path) -> Basis:
+    """Read a basis.json. Misconfigured: it is missing or broken; the text names file and key."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if data["version"] != VERSION:
+            raise ValueError(f"version {data['version']!r} is not {VERSION}, which is all that this Seatrial reads")
+        return _taken(data)
+    except KeyError as error:
+        raise Misconfigured([f"{path}: the key {error} is missing; it is no basis."]) from error
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise Misconfigured([f"{path}: is no basis: {error}"]) from error
+
+
+def _taken(data: Mapping[str, Any]) -> Basis:
+    return Basis(
+        run=str(data["run"]),
+        signed=str(data["signed"]),
+        signoff=str(data["signoff"]),
+        clauses={str(name): Counts(int(passes), int(runs)) for name, (passes, runs) in data["clauses"].items()},
+        regressed=frozenset(str(name) for name in data["regressed"]),
+        figures={str(name): (float(least), float(most)) for name, (least, most) in data["figures"].items()},
+        clean={str(test): int(number) for test, number in data["clean"].items()},
+    )

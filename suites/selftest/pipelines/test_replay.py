@@ -1,0 +1,164 @@
+"""Old runs decided again: the same bytes under their own policy, and every difference told under another one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines import basis
+from pipelines.cli import main
+from pipelines.configuration import Misconfigured
+from pipelines.statistics import Basis
+from suites.selftest.pipelines import tiny_run
+
+
+@pytest.fixture(scope="module")
+def real_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a real run, signed."""
+    return tiny_run.take(tmp_path_factory.mktemp("real"))
+
+
+@pytest.fixture
+def run(real_run: Path, tmp_path: Path) -> Path:
+    """A copy of it, somewhere else, that a test may spoil."""
+    return Path(shutil.copytree(real_run, tmp_path / "runs" / real_run.name))
+
+
+@pytest.fixture
+def stricter(tmp_path: Path) -> Path:
+    """A policy under which the run would not have passed."""
+    path = tmp_path / "stricter.toml"
+    text = tiny_run.POLICY.replace("limit = 0.001", "limit = 99999").replace('["must"]', '["must", "should"]')
+    path.write_text(text)
+    return path
+
+
+def replayed(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, list[dict[str, Any]]]:
+    capsys.readouterr()
+    status = main(["replay", "--json", *(str(item) for item in arguments)])
+    return status, json.loads(capsys.readouterr().out)
+
+
+def test_real_run_replayed_under_its_own_files_is_the_same_byte_for_byte(
+    real_run: Path, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, found = replayed(capsys, real_run, run)
+    assert status == 0
+    assert [stage["identical"] for item in found for stage in item["stages"]] == [True] * 4
+    assert {stage["stage"] for item in found for stage in item["stages"]} == {"dev", "production"}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("dev/record.jsonl", '"outcome": "pass"', '"outcome": "could-not-run"'),
+        ("decisions/dev.json", '"PASS"', '"PASS" '),
+        ("policies/dev.toml", 'name = "tiny"', 'name = "tinier"\nrequired-suites = ["csi"]'),
+    ],
+)
+def test_run_with_a_changed_file_is_not_the_same_any_more(
+    file: str, old: str, new: str, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = run / file
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new, 1))
+    _, found = replayed(capsys, run)
+    assert not found[0]["stages"][0]["identical"]
+
+
+def test_stricter_policy_shows_what_changes_and_why(
+    run: Path, stricter: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, found = replayed(capsys, "--policy", stricter, run)
+    dev, production = found[0]["stages"]
+    assert status == 1
+    assert (dev["was"], dev["now"], production["now"]) == ("PASS", "FAIL", "FAIL")
+    change = next(item for item in dev["changes"] if item["clause"] == "gpu.allocate.unknown-id-refused")
+    assert (change["was"], change["now"]) == ("pass, informing", "pass, required")
+    assert change["why"] == "the policy requires it now"
+    assert all(item["why"] for item in dev["changes"])
+    assert any("the limit is 99999" in change["why"] and change["now"] == "blocks" for change in dev["changes"])
+
+
+def test_policy_that_changes_no_verdict_ends_with_0_and_still_tells(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "milder.toml").write_text(tiny_run.POLICY.replace("[statistics]\n", ""))
+    assert main(["replay", "--policy", str(tmp_path / "milder.toml"), str(run)]) == 0
+    told = capsys.readouterr().out
+    assert f"{run.name} dev: PASS, 1 change\n" in told
+    assert "(the stage): a note -> -" in told
+    assert "1 run, 0 with another verdict" in told
+
+
+def test_run_that_cannot_be_replayed_is_told_and_hides_no_other(
+    run: Path, tmp_path: Path, stricter: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = Path(shutil.copytree(run, tmp_path / "runs" / "broken"))
+    (broken / "decisions" / "dev.json").write_text("{")
+    status, found = replayed(capsys, "--policy", stricter, broken, tmp_path, run)
+    assert status == 2
+    assert ["problem" if item["problem"] else "replayed" for item in found] == ["problem", "problem", "replayed"]
+    assert str(broken / "decisions" / "dev.json") in found[0]["problem"]
+    assert found[2]["verdict_changes"]
+
+
+def test_replay_under_a_broken_policy_names_file_and_line(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "wrong.toml").write_text(tiny_run.POLICY.replace("retries", "retrys"))
+    assert main(["replay", "--policy", str(tmp_path / "wrong.toml"), str(run)]) == 3
+    assert f"{tmp_path / 'wrong.toml'}:5: budgets.retrys: is not known here" in capsys.readouterr().err
+
+
+def test_basis_of_a_signed_run_holds_its_counts_and_is_read_back(run: Path, tmp_path: Path) -> None:
+    found = basis.of_run(run)
+    assert found.run == run.name
+    assert {counts.runs - counts.passes for counts in found.clauses.values()} == {0}
+    assert len(found.clauses) > 40
+    assert "dev/results-per-second" in found.figures
+    (tmp_path / "basis.json").write_text(json.dumps(basis.shown(found)))
+    assert basis.load(tmp_path / "basis.json") == found == basis.load(run)
+
+
+def test_run_without_a_sign_off_or_with_one_that_does_not_hold_is_no_basis(run: Path) -> None:
+    record = run / "dev" / "record.jsonl"
+    record.write_text(record.read_text().replace('"outcome": "pass"', '"outcome": "fail"', 1))
+    with pytest.raises(Misconfigured, match="does not hold"):
+        basis.of_run(run)
+    (run / "signoff.dsse.json").unlink()
+    with pytest.raises(Misconfigured, match="Give a run that was signed off"):
+        basis.of_run(run)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("version", 2, "is all that this Seatrial reads"),
+        ("clauses", {"a": [3, 2]}, "cannot be"),
+        ("clauses", {"a": 3}, "is no basis"),
+        ("figures", [], "is no basis"),
+        ("signoff", None, "'signoff' is missing"),
+    ],
+)
+def test_broken_basis_names_file_and_what_is_wrong(key: str, value: Any, words: str, tmp_path: Path) -> None:
+    data = {**basis.shown(Basis()), key: value}
+    path = tmp_path / "basis.json"
+    path.write_text(json.dumps({name: item for name, item in data.items() if item is not None}))
+    with pytest.raises(Misconfigured, match=words) as raised:
+        basis.load(path)
+    assert str(path) in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["basis.json", "quarantine.toml", "dev/figures.json"])
+def test_input_of_the_gate_put_in_after_signing_is_found(
+    name: str, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run / name).unlink(missing_ok=True)
+    (run / name).write_text("{}" if name.endswith("json") else "# nothing\n")
+    assert main(["verify", str(run)]) == 3
+    assert name in capsys.readouterr().out
