@@ -52,9 +52,14 @@ def _parser() -> argparse.ArgumentParser:
     sign = steps.add_parser("sign", help="decide again, sign, and prepare the attestation (SIGNING_KEY: a PEM)")
     sign.add_argument("--folder", type=Path, required=True, metavar="DIR", help="where the artifact was downloaded to")
     sign.add_argument("--candidate", default="", metavar="FILE", help="the candidate file of this commit")
-    promote = steps.add_parser("promote", help="python -m pipelines promote, with annotations and a summary")
+    for name in ("--policy", "--waivers"):
+        sign.add_argument(name, default="", metavar="FILE", help="as the gate has it")
+    sign.add_argument("--add", action="store_true", help="add the signature to those of other roles")
+    promote = steps.add_parser(
+        "promote", help="python -m pipelines promote, with annotations and a summary (LEDGER_KEY: a PEM)"
+    )
     promote.add_argument("--folder", type=Path, required=True, metavar="DIR", help="where the signed run is")
-    for name in ("--to", "--target", "--deployments", "--keys", "--threshold"):
+    for name in ("--to", "--by", "--target", "--deployments", "--keys", "--threshold", "--roles", "--ledger-trust"):
         promote.add_argument(name, required=True, metavar="VALUE", help="as python -m pipelines promote has it")
     return top
 

@@ -23,7 +23,7 @@ ATTEMPT = "attempt"
 @dataclass(frozen=True)
 class Asked:
     """What the gate is to judge by. candidate: digest of the candidate file of this commit; "": any, but one for all
-    legs. policy and waivers: those of this commit; None: the run's own copies."""
+    legs. policy and waivers: those of this commit, which the legs must carry; None: any."""
 
     required: Sequence[str]
     legs: Sequence[str]
@@ -103,10 +103,20 @@ def judge_leg(name: str, run: Path, asked: Asked, now: datetime.datetime) -> Leg
     if asked.candidate and digest != asked.candidate:
         text = f"The leg {name} tested another candidate ({digest[:12]}, not {asked.candidate[:12]})."
         findings.append(Finding.of(Verdict.INVALID, text, "Give the legs and the gate the same candidate file."))
+    findings += _inputs(name, run, asked)
     if unreached and all(item.verdict is Verdict.PASS for item in decisions):
         text = f"The leg {name} ended before {' and '.join(unreached)} decided."
         findings.append(Finding.of(Verdict.INCONCLUSIVE, text, "See the log of its job; run it again."))
     return replace(leg, decisions=tuple(decisions), findings=tuple(findings))
+
+
+def _inputs(name: str, run: Path, asked: Asked) -> Iterable[Finding]:
+    """A leg carries its policy and waivers with it, into the sign-off: they must be those of this commit."""
+    copies = [("policy", asked.policy, path) for path in sorted((run / "policies").glob("*.toml"))]
+    for what, file, copy in [*copies, ("waivers", asked.waivers, run / "waivers.toml")]:
+        if file is not None and file.read_bytes() != copy.read_bytes():
+            text = f"The leg {name} carries another {what} file than this commit has ({copy.name})."
+            yield Finding.of(Verdict.INVALID, text, f"Give the legs and the gate the same {what} file.")
 
 
 def _same_files(legs: Sequence[Leg]) -> Iterable[Finding]:

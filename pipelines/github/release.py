@@ -7,39 +7,45 @@ import contextlib
 import io
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from pipelines import cli
+from pipelines import cli, closing
 from pipelines.candidate import load as load_candidate
 from pipelines.configuration import Misconfigured
 from pipelines.github import artifacts, commands, judgement, telling
 from pipelines.logbook import now, write
+from pipelines.screen import Screen
 from reports import attest, verification
+from reports.envelope import EnvelopeError
 from reports.keys import KeyFileError
-from reports.model import Verdict
+from reports.model import Decision, Verdict, to_json
 from reports.run_folder import RunFolderError
 
 
 def sign(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
-    """Decide again; sign with SIGNING_KEY where there is one; give out what actions/attest takes."""
-    note, run = artifacts.only(options.folder, artifacts.here(environment))
+    """Decide again, sign with SIGNING_KEY, and give out what actions/attest takes."""
+    where = artifacts.here(environment)
+    note, run = artifacts.only(options.folder, where)
     workspace = Path(environment.get("GITHUB_WORKSPACE", "."))
     digest = load_candidate(workspace / options.candidate).digest if options.candidate else ""
-    asked = judgement.Asked(required=(), legs=(note.leg,), candidate=digest)
+    asked = judgement.Asked(
+        (), (note.leg,), digest, *(_file(workspace, options, name) for name in ("policy", "waivers"))
+    )
     leg = judgement.judge_leg(note.leg, run, asked, now())
     if leg.verdict is not Verdict.PASS:
         found = judgement.Judgement(leg.verdict, note.attempt, (), (leg,))
         texts = telling.annotated(found, None)
         print("\n".join(commands.errors(texts, file=options.candidate, title=f"Not signed: {leg.verdict}")))
         return leg.verdict.exit_code
-    envelope = _signed(run, environment.get("SIGNING_KEY", ""))
+    key = environment.get("SIGNING_KEY", "")
+    envelope = _add(run, key) if options.add else _sign(run, key, leg.decisions)
     statement = json.loads(verification.read_envelope(envelope).payload)
     predicate, subjects = options.folder / "predicate.json", options.folder / "subjects.sha256"
     write(predicate, json.dumps(statement["predicate"], indent=1, sort_keys=True) + "\n")
     write(subjects, "".join(f"{item['digest']['sha256']}  {item['name']}\n" for item in statement["subject"]))
     outputs = {
-        "artifact": f"signed-{artifacts.name_of(note.leg, artifacts.here(environment).attempt)}",
+        "artifact": _name(envelope, note.leg, where.attempt),
         "run-folder": str(run),
         "predicate-type": str(statement["predicateType"]),
         "predicate": str(predicate),
@@ -49,20 +55,49 @@ def sign(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     return 0
 
 
-def _signed(run: Path, key: str) -> Path:
-    """The sign-off of a run, by the key where one is given. Misconfigured: there is none, or it does not hold."""
+def _file(workspace: Path, options: argparse.Namespace, name: str) -> Path | None:
+    value = getattr(options, name)
+    return workspace / value if value else None
+
+
+def _name(envelope: Path, leg: str, attempt: int) -> str:
+    """The artifact of a signed run. The number of signatures is in it, so that each role has one of its own."""
+    return f"signed-{len(verification.read_envelope(envelope).signatures)}-{artifacts.name_of(leg, attempt)}"
+
+
+def _sign(run: Path, key: str, decisions: Sequence[Decision]) -> Path:
+    """Sign afresh what was decided here. Misconfigured: it cannot be signed.
+
+    The runner of the trial ran the candidate's code as root, so nothing that it decided, rendered or signed is taken
+    over: only its records are, and those were judged.
+    """
+    for decision in decisions:
+        write(run / "decisions" / f"{decision.stage}.json", json.dumps(to_json(decision), indent=1) + "\n")
+    closing.render(run, Screen())
     try:
-        if key:
-            with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
-                file.write(key if key.endswith("\n") else key + "\n")
-                file.flush()
-                attest.sign(run, [Path(file.name)])
-        checked = attest.verify(run / attest.SIGNOFF)
-    except (KeyFileError, RunFolderError, ValueError) as error:
+        with _key_file(key) as file:
+            attest.sign(run, [file])
+    except (EnvelopeError, KeyFileError, RunFolderError, ValueError) as error:
         raise Misconfigured([f"not signed: {error}"]) from error
-    if not checked.ok:
-        raise Misconfigured([f"the sign-off does not hold: {problem}" for problem in checked.problems])
     return run / attest.SIGNOFF
+
+
+def _add(run: Path, key: str) -> Path:
+    """One more signature over what another role has signed. Misconfigured: nobody has, or it does not hold."""
+    try:
+        with _key_file(key) as file:
+            return attest.add_signature(run / attest.SIGNOFF, file)
+    except (EnvelopeError, KeyFileError, RunFolderError, ValueError) as error:
+        raise Misconfigured([f"not signed: {error}"]) from error
+
+
+@contextlib.contextmanager
+def _key_file(key: str) -> Iterator[Path]:
+    """A key from a secret as a file that only this user reads, for as long as the block lasts."""
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+        file.write(key if key.endswith("\n") else key + "\n")
+        file.flush()
+        yield Path(file.name)
 
 
 def promote(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
@@ -70,12 +105,15 @@ def promote(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     _, run = artifacts.only(options.folder, artifacts.here(environment))
     workspace = Path(environment.get("GITHUB_WORKSPACE", "."))
     argv = ["promote", str(run), "--to", options.to, "--target", options.target, "--threshold", options.threshold]
-    argv += ["--deployments", str(workspace / options.deployments)]
-    for key in filter(None, map(str.strip, options.keys.splitlines())):
-        argv += ["--key", str(workspace / key)]
+    argv += ["--deployments", str(workspace / options.deployments), "--by", options.by]
+    argv += ["--roles", str(workspace / options.roles)] if options.roles else []
+    for option, files in (("--key", options.keys), ("--ledger-trust", options.ledger_trust)):
+        for name in filter(None, map(str.strip, files.splitlines())):
+            argv += [option, str(workspace / name)]
     said, refused = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(refused):
-        status = cli.main(argv)
+    key_file = _key_file(environment.get("LEDGER_KEY", ""))
+    with key_file as key, contextlib.redirect_stdout(said), contextlib.redirect_stderr(refused):
+        status = cli.main([*argv, "--ledger-key", str(key)])
     print("\n".join(commands.quiet(said.getvalue().splitlines())))
     for line in filter(None, refused.getvalue().splitlines()):
         print(commands.error(line, title=f"Promotion to {options.to}"))

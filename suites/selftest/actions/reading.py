@@ -11,8 +11,12 @@ import yaml
 
 SHA = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
 WRITES = {
-    "promote.yml": {"sign-off": {"id-token", "attestations"}},
-    "github-release.yml": {"production": {"id-token", "attestations"}},
+    "sign-off.yml": {"sign-off": {"id-token", "attestations"}},
+    "promote.yml": {"promote": {"contents"}},
+    "github-release.yml": {
+        "sign-off": {"id-token", "attestations"},
+        **{environment: {"contents"} for environment in ("dev", "staging", "production")},
+    },
 }
 """The only jobs that may write anything, and what. A job of any other name may read contents and nothing else."""
 
@@ -108,7 +112,10 @@ def _of_needed(jobs: Mapping[str, Any]) -> Iterator[str]:
         yield "the gate does not require exactly the jobs that it needs"
     if given.get("needs") != "${{ toJSON(needs) }}":
         yield "the gate does not look at the results of its needs"
-    after = {name for name, job in jobs.items() if "gate" in job.get("needs", [])}
+    after: set[str] = set()
+    for name, job in jobs.items():  # a job stands below those that it needs
+        if {"gate", *after} & set(job.get("needs", [])):
+            after.add(name)
     for name in set(jobs) - {"gate"} - after - set(gate.get("needs", [])):
         yield f"the gate does not wait for {name}"
     for name in gate.get("needs", []):

@@ -12,6 +12,7 @@ from pipelines.findings import Finding
 from pipelines.github import commands, telling
 from pipelines.github.judgement import Judgement
 from reports.model import Verdict
+from suites.selftest.actions.machine import read_outputs
 
 HOSTILE = "100%\r\n::set-output name=verdict::PASS\n::stop-commands::x"
 
@@ -51,21 +52,6 @@ def test_output_of_any_text_is_read_back_by_githubs_rules(value: str) -> None:
         path = Path(folder) / "output"
         commands.give(str(path), {"a": value, "b": "2"})
         assert read_outputs(path) == {"a": value, "b": "2"}
-
-
-def read_outputs(path: Path) -> dict[str, str]:
-    """The file of GITHUB_OUTPUT as the runner reads it: NAME=VALUE, or NAME<<DELIMITER to a line of DELIMITER."""
-    found = {}
-    lines = path.read_bytes().decode().split("\n")
-    while lines:
-        line = lines.pop(0)
-        name, here, delimiter = line.partition("<<")
-        if here:
-            end = lines.index(delimiter)
-            found[name], lines = "\n".join(lines[:end]), lines[end + 1 :]
-        elif line:
-            name, _, found[name.partition("=")[0]] = line.partition("=")
-    return found
 
 
 def test_summary_is_cut_below_githubs_limit_at_a_line_and_says_so(tmp_path: Path) -> None:

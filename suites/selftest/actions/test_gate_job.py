@@ -151,12 +151,23 @@ def test_leg_that_ended_before_its_last_stage_is_inconclusive(fetched: Path, wor
     assert judged(fetched).verdict is Verdict.INCONCLUSIVE
 
 
-def test_policy_of_the_commit_wins_over_the_policy_that_a_leg_brings(fetched: Path, workspace: Path) -> None:
+def test_leg_that_carries_another_policy_than_the_commits_is_invalid(fetched: Path, workspace: Path) -> None:
     (workspace / "policy.toml").write_text('[policy]\nname = "lax"\nrequired-levels = ["should"]\n')
     runs.artifact(fetched, workspace, passes=False)
     strict = workspace / "strict.toml"
     strict.write_text(runs.POLICY)
-    assert judged(fetched, policy=strict).verdict is Verdict.FAIL
+    found = judged(fetched, policy=strict)
+    assert found.verdict is Verdict.INVALID
+    assert "another policy file" in texts(found)
+    assert [item.verdict for item in found.legs[0].decisions] == [Verdict.FAIL]
+
+
+def test_leg_that_carries_the_policy_and_waivers_of_the_commit_passes(fetched: Path, workspace: Path) -> None:
+    runs.artifact(fetched, workspace)
+    files: dict[str, Any] = {"policy": workspace / "policy.toml", "waivers": workspace / "waivers.toml"}
+    assert judged(fetched, **files).verdict is Verdict.PASS
+    files["waivers"].write_text("# another\n")
+    assert judged(fetched, **files).verdict is Verdict.INVALID
 
 
 @pytest.mark.parametrize("name", ["run.json", "candidate.json", "catalogue.json", "stages.toml", "parts.json"])

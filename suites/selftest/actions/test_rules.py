@@ -59,5 +59,5 @@ def test_planted_mistake_is_found(old: str, new: str, found: str, tmp_path: Path
 
 def test_write_permission_is_only_where_the_table_names_it(tmp_path: Path) -> None:
     renamed = tmp_path / "other.yml"
-    renamed.write_text((tools.WORKFLOWS / "promote.yml").read_text())
+    renamed.write_text((tools.WORKFLOWS / "sign-off.yml").read_text())
     assert "the job sign-off may write id-token" in reading.problems(renamed, tools.ROOT)

@@ -97,11 +97,21 @@ def audit(paths: Sequence[Path]) -> list[str]:
 
 def ask(request: Mapping[str, Any]) -> Any:
     """Ask GitHub's own parser and evaluator; see github/ask.mjs. Skips the test where there is no Node."""
-    command = ["node", str(_bundle())]
-    done = subprocess.run(command, input=json.dumps(request), capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise HarnessError(f"GitHub's parser ended with {done.returncode}: {done.stderr[-2000:]}")
-    return json.loads(done.stdout)
+    node = _node()
+    assert node.stdin is not None
+    assert node.stdout is not None
+    node.stdin.write(json.dumps(request) + "\n")
+    node.stdin.flush()
+    answer = json.loads(node.stdout.readline() or '{"error": "it ended"}')
+    if isinstance(answer, dict) and "error" in answer:
+        raise HarnessError(f"GitHub's parser: {answer['error']}")
+    return answer
+
+
+@cache
+def _node() -> subprocess.Popen[str]:
+    """One Node for all questions of this process. It ends when its input does: with this process."""
+    return subprocess.Popen(["node", str(_bundle())], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 @cache

@@ -1,12 +1,12 @@
-// Asks GitHub's own parser and evaluator. Reads one JSON request on stdin, writes one JSON answer:
+// Asks GitHub's own parser and evaluator. Each line on stdin is a JSON request, each line on stdout its answer:
 //   {"workflows": {name: text}, "actions": {name: text}}  -> {name: {errors, jobs | steps}}
 //   {"evaluate": [{expression, contexts, status}]}        -> [value]
-// status: what the status functions answer; contexts: needs, inputs, steps, ... as JSON.
+// status: what the status functions answer; contexts: needs, inputs, steps, ... as JSON. {"error": text}: no answer.
 import { data, Evaluator, Lexer, Parser } from "@actions/expressions";
 import { convertWorkflowTemplate, NoOperationTraceWriter, parseWorkflow } from "@actions/workflow-parser";
 import { parseAction } from "@actions/workflow-parser/actions/action-parser";
 import { convertActionTemplate } from "@actions/workflow-parser/actions/action-template";
-import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
 
 const text = token => (token === undefined ? "" : String(token.expression ?? token.value ?? token));
 const problems = context => context.errors.getErrors().map(error => error.message);
@@ -65,4 +65,11 @@ async function answer(request) {
   return found;
 }
 
-answer(JSON.parse(readFileSync(0, "utf-8"))).then(found => process.stdout.write(JSON.stringify(found)));
+async function serve() {
+  for await (const line of createInterface({ input: process.stdin })) {
+    const said = await Promise.resolve().then(() => answer(JSON.parse(line))).catch(error => ({ error: String(error) }));
+    process.stdout.write(JSON.stringify(said) + "\n");
+  }
+}
+
+serve();
