@@ -176,6 +176,11 @@ def _release(command: argparse.ArgumentParser) -> None:
     command.add_argument("--deployments", type=Path, default=Path("deployments"), metavar="DIR", help="(deployments)")
     command.add_argument("--git-remote", default="", metavar="NAME", help="with git: push commit and tag there")
     command.add_argument("--repository", default="", metavar="HOST/PATH", help="with oci: where the image lies")
+    cluster = command.add_argument_group("with kubernetes")
+    cluster.add_argument("--kubeconfig", default="", metavar="FILE", help="(the user's)")
+    cluster.add_argument("--kube-context", default="", metavar="NAME", help="the context in it")
+    cluster.add_argument("--namespace", default="", metavar="NAME", help="the environment's namespace")
+    cluster.add_argument("--deployment", default="", metavar="NAME", help="a Deployment in it, to be labelled too")
     ledger = command.add_argument_group("the ledger, where every step is kept")
     ledger.add_argument("--ledger", type=Path, metavar="DIR", help="its folder (default: ledger in --deployments)")
     ledger.add_argument(

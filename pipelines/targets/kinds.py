@@ -17,6 +17,7 @@ KINDS: Mapping[str, Callable[[argparse.Namespace], Target]] = {
     "demonstration": lambda given: Demonstration(given.deployments),
     "folder": lambda given: Folder(given.deployments),
     "oci": lambda given: Image(Repository(_named(given.repository, "--repository", "oci"))),
+    "kubernetes": lambda given: _namespace(given),
     "git": lambda given: Checkout(given.deployments, given.git_remote),
 }
 
@@ -31,6 +32,13 @@ def chosen(given: argparse.Namespace) -> Target:
         return KINDS[given.target](given)
     except TargetError as error:
         raise Misconfigured([f"--target {given.target}: {error}"]) from error
+
+
+def _namespace(given: argparse.Namespace) -> Target:
+    from pipelines.targets.cluster import Namespace, connect  # the API client's import takes a second
+
+    name = _named(given.namespace, "--namespace", "kubernetes")
+    return Namespace(connect(given.kubeconfig, given.kube_context), name, given.deployment)
 
 
 def _named(value: str, option: str, kind: str) -> str:

@@ -99,3 +99,21 @@ def test_two_promotions_at_once_are_one_after_the_other(world: World) -> None:
     assert there is not None
     assert there["candidate"]["sha256"] == current.candidate
     assert current.entry.sequence == len(kinds) - 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        (["oci"], "needs --repository"),
+        (["oci", "--repository", "nowhere"], "no repository"),
+        (["kubernetes"], "needs --namespace"),
+        (["kubernetes", "--namespace", "x", "--kubeconfig", "/nonexistent"], "/nonexistent"),
+        (["cloud"], "there is no such target"),
+    ],
+)
+def test_target_that_lacks_something_is_told_before_the_ledger_is_touched(
+    world: World, capsys: pytest.CaptureFixture[str], kind: list[str], told: str
+) -> None:
+    assert main([*promotion(world, world.run("r1"), "dev"), "--target", *kind]) == 3
+    assert told in capsys.readouterr().err
+    assert not (world.root / "ledger").exists()
