@@ -16,9 +16,11 @@ from fixtures.subjects.csi.content import (
     write_block,
     write_files,
 )
-from fixtures.subjects.csi.requests import block, mount
+from fixtures.subjects.csi.requests import MIB, block, mount, span
 from reports.model import ClauseViolation
 from suites.csi.node.file_systems import in_use_with
+
+ODD = MIB // 2 + 3 * 4096  # bytes: whole pages, and no round number of anything larger
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,8 @@ class Kind:
         return bool(self.capability.HasField("block"))
 
     def bring_up(self, csi: Bench) -> InUse:
-        """A fresh volume in use. NotApplicable: the driver does not serve the kind."""
-        return in_use_with(csi, self.capability)
+        """A fresh volume in use, of an odd size, so that its end is seen too. NotApplicable: it is not served."""
+        return in_use_with(csi, self.capability, span(csi.options.capacity + ODD))
 
     def write(self, use: InUse, rng: Random, label: str = "file") -> Content:
         """Files, or the first and the last bytes of a device."""

@@ -99,3 +99,31 @@ def test_copy_of_any_kind_and_its_source_share_no_writes(csi: Bench, rng: Random
     csi.take_down(copy)
     here.require(csi.bring_up(source.volume, source.capability), newest, f"both were taken down ({kind})")
     here.require(csi.bring_up(copy.volume, copy.capability), new, f"both were taken down ({kind})")
+
+
+@pytest.mark.clause("csi.snapshot.is-never-written-to")
+@kinds
+def test_snapshot_of_any_kind_stays_what_it_was(csi: Bench, rng: Random, kind: str) -> None:
+    here = KINDS[kind]
+    source = here.bring_up(csi)
+    content = here.write(source, rng)
+    size, snapshot = span(size_of(csi, source)), from_snapshot(csi.snapshot(source.volume).snapshot_id)
+    here.write(source, rng)  # in the same places
+    first = csi.bring_up(csi.create(source.capability, source=snapshot, capacity=size), source.capability)
+    here.require(first, content, f"its source was written to after the snapshot ({kind})")
+    here.write(first, rng)
+    csi.take_down(first)
+    csi.delete(first.volume)
+    second = csi.bring_up(csi.create(source.capability, source=snapshot, capacity=size), source.capability)
+    here.require(second, content, f"the snapshot was restored, and that volume written to and deleted ({kind})")
+
+
+@pytest.mark.clause("csi.clone.is-of-its-moment")
+@kinds
+def test_clone_of_any_kind_holds_what_came_after_a_snapshot(csi: Bench, rng: Random, kind: str) -> None:
+    here = KINDS[kind]
+    source = here.bring_up(csi)
+    here.write(source, rng)
+    csi.snapshot(source.volume)
+    newest = here.write(source, rng)  # in the same places
+    here.require(cloned(csi, source), newest, f"a snapshot was taken before the last write ({kind})")

@@ -11,9 +11,9 @@ from reports.model import NotApplicable
 REFUSED = ("INVALID_ARGUMENT", "FAILED_PRECONDITION")
 
 
-def in_use_with(csi: Bench, capability: Any) -> InUse:
+def in_use_with(csi: Bench, capability: Any, capacity: Any = None) -> InUse:
     """A published volume. NotApplicable: the driver has no such file system, which it may say as late as at a stage."""
-    request, name = csi.creation(capability), capability.mount.fs_type
+    request, name = csi.creation(capability, capacity=capacity), capability.mount.fs_type
     answer = csi.client.answer(request)
     if answer.code in REFUSED:
         raise NotApplicable(f"the driver makes no {name}: {answer.details}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from fixtures.subjects.csi.bench import Bench, InUse
 from fixtures.subjects.csi.requests import block, messages, mount, without
 from reports.model import ClauseViolation, NotApplicable
+from suites.csi.node.test_reference_counting import unmount
 from suites.csi.volumes.health import require_health, require_well_formed
 
 VOLUME, STORAGE = "node.GET_VOLUME_HEALTH", "node.GET_STORAGE_HEALTH"
@@ -95,3 +97,31 @@ def test_node_health_of_a_fresh_volume_in_use_is_good(csi: Bench, kind: str, rea
     told = csi.client.call(asking(use)).volume_health.health_statuses
     if told:
         raise ClauseViolation("a fresh volume in use is told to be ill", expected="nothing", actual=str(told[0]))
+
+
+@pytest.mark.clause("csi.node-health.conditions-are-well-formed")
+def test_node_health_of_a_volume_that_lost_two_mounts_is_well_formed(csi: Bench) -> None:
+    require_health(csi, VOLUME)
+    csi.require("node.SINGLE_NODE_MULTI_WRITER")
+    capability = mount("SINGLE_NODE_MULTI_WRITER")
+    first = csi.bring_up(csi.create(capability), capability)
+    second = replace(first, target=csi.folder / "second")
+    csi.client.call(csi.publishing(second))
+    for use in (first, second):
+        unmount(use.target)
+    answer = csi.client.answer(asking(first))
+    if not answer.is_ok:
+        raise NotApplicable(f"the driver answers with an error where a mount is gone, as it may: {answer}")
+    require_well_formed(answer.response.volume_health.health_statuses)
+
+
+@pytest.mark.clause("csi.node-health.lost-mount-is-told")
+def test_node_health_of_a_volume_whose_mount_is_gone_is_not_good(csi: Bench) -> None:
+    require_health(csi, VOLUME)
+    use = csi.bring_up(csi.create())
+    unmount(use.target)
+    answer = csi.client.answer(asking(use))
+    if answer.is_ok and not answer.response.volume_health.health_statuses:
+        raise ClauseViolation(
+            "a volume that is not mounted any more is told to be well", expected="an entry", actual=[]
+        )

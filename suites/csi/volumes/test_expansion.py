@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fixtures.subjects.csi.bench import Bench
-from fixtures.subjects.csi.requests import changed, messages, mount, span, without
+from fixtures.subjects.csi.requests import MIB, changed, messages, mount, span, without
 from reports.model import ClauseViolation, NotApplicable
 from suites.csi.volumes.confirmation import unconfirmed
 from suites.csi.volumes.descriptions import stated_capacity
@@ -23,11 +23,11 @@ def test_expanded_volume_has_the_required_capacity(csi: Bench) -> None:
 
 
 @pytest.mark.clause("csi.controller-expand.limit-is-kept")
-@pytest.mark.parametrize("limit", ["equal", "larger", "only"])
+@pytest.mark.parametrize("limit", ["equal", "larger", "only", "narrow"])
 def test_expanded_volume_keeps_within_its_limit(csi: Bench, limit: str) -> None:
     csi.require(EXPAND)
-    volume, size = csi.create(), 2 * csi.options.capacity
-    span_of = {"equal": (size, size), "larger": (size, 2 * size), "only": (0, 2 * size)}
+    volume, size = csi.create(), 2 * csi.options.capacity + 3 * 4096  # no round number of anything large
+    span_of = {"equal": (size, size), "larger": (size, 2 * size), "only": (0, 2 * size), "narrow": (size, size + MIB)}
     required, most = span_of[limit]
     answer = csi.client.answer(expanding(volume, required, most))
     if answer.code == "OUT_OF_RANGE" and limit != "larger":

@@ -11,6 +11,7 @@ from fixtures.subjects.csi.bench import Bench
 from fixtures.subjects.csi.requests import block, messages, mount
 from reports.model import ClauseViolation
 from suites.csi.node.measuring import STATS, measuring
+from suites.csi.node.test_reference_counting import unmount
 from suites.csi.volumes.descriptions import description_of, entry_of
 from suites.csi.volumes.health import damage
 
@@ -84,3 +85,17 @@ def test_condition_of_a_volume_in_use_is_normal(csi: Bench, kind: str, readonly:
     use = csi.bring_up(csi.create(capability), capability, readonly=readonly)
     condition = csi.client.call(measuring(use, use.target)).volume_condition
     assert not condition.abnormal, f"a volume in use is abnormal: {condition.message}"
+
+
+@pytest.mark.clause("csi.node-stats.lost-mount-is-told")
+def test_volume_whose_mount_is_gone_is_not_told_to_be_normal(csi: Bench) -> None:
+    csi.require_spec(until="1.12")
+    csi.require("node.VOLUME_CONDITION", STATS)
+    use = csi.bring_up(csi.create())
+    unmount(use.target)
+    answer = csi.client.answer(measuring(use, use.target))
+    if answer.is_ok and not answer.response.volume_condition.abnormal:
+        raise ClauseViolation(
+            "a volume that is not mounted any more is told to be normal", expected="abnormal, or NOT_FOUND",
+            actual=answer.response.volume_condition.message,
+        )  # fmt: skip

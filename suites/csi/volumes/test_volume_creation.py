@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import pytest
 
 from fixtures.subjects.csi.bench import Bench
+from fixtures.subjects.csi.content import user_files, write_files
 from fixtures.subjects.csi.requests import block, changed, from_snapshot, from_volume, messages, mount
 from reports.model import ClauseViolation, NotApplicable
 from suites.csi.volumes.compatibility import confirms, require_same_volume
@@ -51,13 +53,9 @@ def test_name_with_a_control_character_is_invalid(csi: Bench, character: str) ->
     csi.client.require_refusal(request, "INVALID_ARGUMENT", because="the name holds a control character")
 
 
-@pytest.mark.clause("csi.create-volume.different-names-make-different-volumes")
-@pytest.mark.parametrize(
-    "difference", ["last-byte", "case", "punctuation", "accent", "space", "extension", "composition", "width"]
-)
-def test_names_that_differ_make_different_volumes(csi: Bench, difference: str) -> None:
-    base = csi.name()
-    pairs = {
+def like_names(base: str) -> dict[str, tuple[str, str]]:
+    """Pairs of names that differ by little."""
+    return {
         "last-byte": (base.ljust(127, "n") + "1", base.ljust(127, "n") + "2"),
         "case": (f"{base}-a", f"{base}-A"),
         "punctuation": (f"{base}/a", f"{base}_a"),
@@ -67,11 +65,33 @@ def test_names_that_differ_make_different_volumes(csi: Bench, difference: str) -
         "composition": (f"{base}-\u00e9", f"{base}-e\u0301"),  # look the same, and are other code points
         "width": (f"{base}-a", f"{base}-\uff41"),
     }
-    first, second = (csi.create(name=name) for name in pairs[difference])
+
+
+DIFFERENCES = ["last-byte", "case", "punctuation", "accent", "space", "extension", "composition", "width"]
+
+
+@pytest.mark.clause("csi.create-volume.different-names-make-different-volumes")
+@pytest.mark.parametrize("difference", DIFFERENCES)
+def test_names_that_differ_make_different_volumes(csi: Bench, difference: str) -> None:
+    first, second = (csi.create(name=name) for name in like_names(csi.name())[difference])
     if first.volume_id == second.volume_id:
         raise ClauseViolation(
             f"two names that differ by {difference} made one volume", expected="two ids", actual=first.volume_id
         )
+
+
+@pytest.mark.clause("csi.data.volumes-stay-apart")
+def test_volumes_of_names_that_differ_by_little_share_no_data(csi: Bench, rng: Random) -> None:
+    for difference, names in like_names(csi.name()).items():
+        first, second = (csi.bring_up(csi.create(name=name)) for name in names)
+        write_files(first.target, rng)
+        csi.take_down(first)  # so that a cache hides nothing
+        csi.take_down(second)
+        found = user_files(csi.bring_up(second.volume).target)
+        if found:
+            raise ClauseViolation(
+                f"two volumes whose names differ by {difference} share their data", expected="no files", actual=found
+            )
 
 
 @pytest.mark.clause("csi.create-volume.name-of-a-snapshot-is-free")
