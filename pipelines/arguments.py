@@ -43,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     _gate(commands.add_parser("gate", help="decide again from a run's files, on any machine"))
     _replay(commands.add_parser("replay", help="decide old runs again under a new policy, and show what changes"))
     _promote(commands.add_parser("promote", help="release what a sign-off stands for, by its digests"))
+    _sign(commands.add_parser("sign", help="sign a run's sign-off with your key, or add your signature to it"))
     _rollback(commands.add_parser("rollback", help="put an environment back to what it ran before"))
     _ledger(commands.add_parser("ledger", help="check the ledger of promotions, offline"))
     lock = commands.add_parser("lock", help="check a candidate file and print what it pins")
@@ -156,6 +157,19 @@ def _promote(command: argparse.ArgumentParser) -> None:
     _release(command)
 
 
+def _sign(command: argparse.ArgumentParser) -> None:
+    command.add_argument("run", type=Path, metavar="RUN", help="a run folder that holds decisions")
+    command.add_argument(
+        "--key",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="a private key file, or SCHEME:KEY#PUBLIC.pem for one in a key service (awskms, azurekms, gcpkms, hv) or "
+        "a token (hsm); without any, this machine's own key signs, which nobody trusts",
+    )
+    command.add_argument("--add", action="store_true", help="beside the signatures that are there (M of N)")
+
+
 def _rollback(command: argparse.ArgumentParser) -> None:
     command.add_argument("environment", metavar="ENV", help="what is put back")
     command.add_argument("--to", required=True, metavar="CANDIDATE", help="its sha256 (or the start), or its run's id")
@@ -194,6 +208,9 @@ def _release(command: argparse.ArgumentParser) -> None:
 def _signers(command: argparse.ArgumentParser) -> None:
     command.add_argument("--key", type=Path, action="append", default=[], metavar="PEM", help="a public key you trust")
     command.add_argument("--threshold", type=int, default=1, metavar="M", help="how many keys must have signed (1)")
+    command.add_argument(
+        "--evidence-cleared", action="store_true", help="evidence and logs were cleared away: no reason to refuse"
+    )
     command.add_argument(
         "--roles", type=Path, metavar="FILE", help="TOML: role -> keys, threshold; each must have signed"
     )

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pipelines import arguments, housekeeping, judging, releasing, replay, waivers
+from pipelines import arguments, housekeeping, judging, releasing, replay, signing, waivers
 from pipelines.candidate import load as load_candidate
 from pipelines.configuration import Misconfigured
 from pipelines.screen import Screen
@@ -155,6 +155,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "report": judging.report,
     "gate": _quietly(judging.gate_again),
     "replay": _quietly(replay.replay),
+    "sign": signing.sign,
     "promote": releasing.promote,
     "rollback": releasing.rollback,
     "ledger": _quietly(releasing.verify_ledger),

@@ -43,11 +43,13 @@ def sign(folder: Path, screen: Screen) -> Path | None:
         return None
 
 
-def verify(path: Path, keys: Sequence[Path], threshold: int, roles_file: Path | None = None) -> int:
+def verify(
+    path: Path, keys: Sequence[Path], threshold: int, roles_file: Path | None = None, cleared: bool = False
+) -> int:
     """Check a sign-off and say what holds. The exit code is the signed verdict's, or INVALID where it does not hold."""
     try:
         wanted = roles.load(roles_file) if roles_file else ()
-        checked = attest.verify(path, keys=keys, threshold=threshold, roles=wanted)
+        checked = attest.verify(path, keys=keys, threshold=threshold, roles=wanted, cleared=cleared)
     except (KeyFileError, ValueError) as error:
         raise Misconfigured([str(error)]) from error
     if not checked.ok:

@@ -73,4 +73,4 @@ def verify(given: argparse.Namespace) -> int:
     path = given.signoff / "signoff.dsse.json" if given.signoff.is_dir() else given.signoff
     if not path.is_file():
         raise Misconfigured([f"{path}: there is no such file. Give a signoff.dsse.json or the run folder it is in."])
-    return closing.verify(path, given.key, given.threshold, given.roles)
+    return closing.verify(path, given.key, given.threshold, given.roles, given.evidence_cleared)

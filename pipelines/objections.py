@@ -71,7 +71,7 @@ class SignOff:
 
 
 def read_signoff(
-    run: Path, *, keys: Sequence[Path], threshold: int, roles: Sequence[Role], now: datetime.datetime
+    run: Path, *, keys: Sequence[Path], threshold: int, roles: Sequence[Role], now: datetime.datetime, cleared: bool
 ) -> SignOff:
     """A run's sign-off, checked as `verify` does. Refused: it has none, or it does not hold."""
     path = run / attest.SIGNOFF
@@ -79,7 +79,7 @@ def read_signoff(
         text = f"{run} has no sign-off. Runs that reach the production stage have one."
         raise Refused(text, Verdict.INCONCLUSIVE)
     try:
-        checked = attest.verify(path, run, keys, threshold, now, roles)
+        checked = attest.verify(path, run, keys, threshold, now, roles, cleared)
     except (KeyFileError, ValueError) as error:
         raise Refused(str(error)) from error
     if not checked.ok or checked.predicate is None:

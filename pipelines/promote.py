@@ -23,7 +23,8 @@ from reports.roles import Role
 @dataclass(frozen=True)
 class Wish:
     """What somebody wants promoted. threshold: how many different ones of the keys must have signed; roles: which
-    roles must have. digests: what is about to be deployed, all of which must have been tested. by: who asks."""
+    roles must have. digests: what is about to be deployed, all of which must have been tested. cleared: evidence and
+    logs may be gone. by: who asks."""
 
     run: Path
     environment: str
@@ -32,6 +33,7 @@ class Wish:
     threshold: int = 1
     roles: Sequence[Role] = ()
     digests: Sequence[str] = ()
+    cleared: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def promote(wish: Wish, to: Target, book: Ledger) -> Answer:
     if not environments.NAME.fullmatch(wish.environment):
         raise Refused(f'"{wish.environment}" cannot name an environment: use lower-case letters, digits and hyphens')
     signoff = objections.read_signoff(
-        wish.run, keys=wish.keys, threshold=wish.threshold, roles=wish.roles, now=book.now
+        wish.run, keys=wish.keys, threshold=wish.threshold, roles=wish.roles, now=book.now, cleared=wish.cleared
     )
     wanted = _content(wish, signoff)
     try:

@@ -35,6 +35,7 @@ def promote(given: argparse.Namespace) -> int:
             threshold=given.threshold,
             roles=roles.load(given.roles) if given.roles else (),
             digests=given.digest,
+            cleared=given.evidence_cleared,
         )
         try:
             return _told("promoted to", given.to, promotion.promote(wish, target, book))

@@ -7,22 +7,23 @@ reports/verification.py; `verify` is offered here too.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from reports import attestations, findings
 from reports import envelope as envelopes
-from reports import findings
+from reports.attestations import PAYLOAD_TYPE, STATEMENT_TYPE
 from reports.envelope import EnvelopeError
 from reports.findings import Findings
 from reports.keys import PrivateKey, development_key, generate_key, load_signer
 from reports.model import Verdict, to_json
 from reports.run_folder import RunFolder, RunFolderError, Stage, moment, sha256_of
 from reports.verification import (
-    PAYLOAD_TYPE,
+    MANIFEST,
     PREDICATE_TYPE,
-    STATEMENT_TYPE,
     Verification,
     read_envelope,
     verify,
@@ -46,8 +47,41 @@ def sign(run_dir: Path, keys: Sequence[Path | str] = (), now: datetime | None = 
     signers = [load_signer(key) for key in keys] or [development_key()]
     found = findings.of_folder(run_dir)
     _require_same_candidate(found.run)
-    statement = statement_of(found, signers, now or datetime.now(UTC))
-    return envelopes.write(run_dir / SIGNOFF, envelopes.seal(statement, PAYLOAD_TYPE, signers))
+    manifest = _manifest(found.run)
+    files = {**_bound_files(found.run), MANIFEST: hashlib.sha256(manifest.encode()).hexdigest()}
+    results = attestations.test_results(found.run, _subjects(found.run), files)
+    sealed = {path: envelopes.seal(item, PAYLOAD_TYPE, signers) for path, item in results.items()}
+    bound = {path: hashlib.sha256(envelope.payload).hexdigest() for path, envelope in sealed.items()}
+    statement = statement_of(found, signers, now or datetime.now(UTC), files, bound)
+    signoff = envelopes.seal(statement, PAYLOAD_TYPE, signers)
+    sealed[attestations.VSA] = envelopes.seal(
+        attestations.summary_of(statement, signoff.payload), PAYLOAD_TYPE, signers
+    )
+    sealed[SIGNOFF] = signoff
+    texts = {run_dir / path: envelopes.text_of(envelope) for path, envelope in sealed.items()}
+    envelopes.write_all({run_dir / MANIFEST: manifest, **texts})
+    for left in {*(run_dir / attestations.FOLDER).glob("*")} - set(texts):
+        left.unlink()
+    return run_dir / SIGNOFF
+
+
+def _bound_files(run: RunFolder) -> dict[str, str]:
+    """The files whose digests the sign-off holds itself: what was decided by, what was decided, what was rendered."""
+    rendered = {name: sha256_of(run.path / name) for name in _RENDERED if (run.path / name).is_file()}
+    return {**run.digests(), **rendered}
+
+
+def _manifest(run: RunFolder) -> str:
+    """Everything else in the run folder (evidence, logs), as sha256sum writes and reads it."""
+    known = {*_bound_files(run), SIGNOFF, MANIFEST}
+    files = {path.relative_to(run.path).as_posix(): path for path in run.path.rglob("*") if path.is_file()}
+    others = {name: path for name, path in files.items() if name not in known and not _is_ours(name)}
+    return "".join(f"{sha256_of(path)}  {name}\n" for name, path in sorted(others.items()) if "\n" not in name)
+
+
+def _is_ours(name: str) -> bool:
+    """Whether signing itself makes this file: it cannot bind itself."""
+    return name.startswith((f"{attestations.FOLDER}/", "."))
 
 
 def _require_same_candidate(run: RunFolder) -> None:
@@ -78,18 +112,31 @@ def add_signature(envelope_path: Path, key: Path | str, now: datetime | None = N
         raise EnvelopeError(f"{envelope_path}: a development sign-off cannot be made trusted by a further signature")
     if not present.ok:
         raise EnvelopeError(f"{envelope_path}: will not be signed: {present.problems[0]}")
-    envelope = read_envelope(envelope_path)
-    envelopes.sign(envelope, load_signer(key))
-    return envelopes.write(envelope_path, envelope)
+    signer = load_signer(key)
+    folder = envelope_path.parent
+    beside = [path for path in (folder / attestations.FOLDER).glob("*.dsse.json") if (folder / "run.json").is_file()]
+    texts = {}
+    for path in (*beside, envelope_path):
+        envelope = read_envelope(path)
+        envelopes.sign(envelope, signer)
+        texts[path] = envelopes.text_of(envelope)
+    envelopes.write_all(texts)
+    return envelope_path
 
 
-def statement_of(found: Findings, signers: Sequence[PrivateKey], now: datetime) -> dict[str, Any]:
-    """The statement that is signed, as JSON data."""
+def statement_of(
+    found: Findings,
+    signers: Sequence[PrivateKey],
+    now: datetime,
+    files: Mapping[str, str],
+    results: Mapping[str, str],
+) -> dict[str, Any]:
+    """The statement that is signed, as JSON data. files, results: digests of the files and attestations it binds."""
     return {
         "_type": STATEMENT_TYPE,
         "subject": _subjects(found.run),
         "predicateType": PREDICATE_TYPE,
-        "predicate": _predicate(found, signers, now),
+        "predicate": _predicate(found, signers, now, files, results),
     }
 
 
@@ -103,10 +150,14 @@ def _subjects(run: RunFolder) -> list[dict[str, Any]]:
     return [{"name": name, "digest": digest} for name, digest in sorted(subjects.items())]
 
 
-def _predicate(found: Findings, signers: Sequence[PrivateKey], now: datetime) -> dict[str, Any]:
+def _predicate(
+    found: Findings,
+    signers: Sequence[PrivateKey],
+    now: datetime,
+    files: Mapping[str, str],
+    results: Mapping[str, str],
+) -> dict[str, Any]:
     run = found.run
-    files = run.digests()
-    files |= {name: sha256_of(run.path / name) for name in _RENDERED if (run.path / name).is_file()}
     waivers = [to_json(waiver) for waiver in run.used_waivers]
     return {
         "candidate": {
@@ -134,7 +185,8 @@ def _predicate(found: Findings, signers: Sequence[PrivateKey], now: datetime) ->
         "departures": list(run.departures),
         "policy": files.get("policy.toml", ""),
         "waivers": {"sha256": files.get("waivers.toml", ""), "used": waivers},
-        "files": files,
+        "files": dict(files),
+        "attestations": dict(results),
         "seatrial": {"version": run.seatrial.get("version", ""), "commit": run.seatrial.get("commit", "")},
         "catalogue": run.catalogue or found.catalogue_digest,
         "time": _text(now),

@@ -17,7 +17,7 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
 
 from reports.keys import PrivateKey, PublicKey
-from reports.render.files import write_atomically
+from reports.render.files import sync_folder, write_beside
 
 LARGEST = 64 * 1024 * 1024  # bytes; an envelope beyond this is refused unread
 
@@ -28,11 +28,15 @@ class EnvelopeError(Exception):
 
 def seal(payload: Mapping[str, Any], payload_type: str, signers: Sequence[PrivateKey]) -> Any:
     """An envelope over a JSON object, signed by each of the signers. EnvelopeError: a signer could not sign."""
-    content = json.dumps(payload, indent=1, sort_keys=True, ensure_ascii=False).encode()
-    envelope = Envelope(content, payload_type, {})
+    envelope = Envelope(content_of(payload), payload_type, {})
     for signer in signers:
         sign(envelope, signer)
     return envelope
+
+
+def content_of(payload: Mapping[str, Any]) -> bytes:
+    """The bytes that are signed for a JSON object: always the same for the same object."""
+    return json.dumps(payload, indent=1, sort_keys=True, ensure_ascii=False).encode()
 
 
 def sign(envelope: Any, signer: PrivateKey) -> None:
@@ -48,9 +52,21 @@ def text_of(envelope: Any) -> str:
     return json.dumps(envelope.to_dict(), indent=1) + "\n"
 
 
-def write(path: Path, envelope: Any) -> Path:
-    """Write an envelope whole or not at all."""
-    return write_atomically(path, text_of(envelope))
+def write_all(files: Mapping[Path, str]) -> None:
+    """Write files that belong together. OSError, such as a full disk: none of them was changed."""
+    beside: dict[Path, Path] = {}
+    try:
+        for path, text in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            beside[path] = write_beside(path, text)
+    except BaseException:
+        for waiting in beside.values():
+            waiting.unlink(missing_ok=True)
+        raise
+    for path, waiting in beside.items():
+        waiting.replace(path)
+    for folder in {path.parent for path in files}:
+        sync_folder(folder)
 
 
 def read(path: Path, payload_type: str) -> Any:

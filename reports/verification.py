@@ -14,17 +14,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from reports import attestations, schema
 from reports import envelope as envelopes
-from reports import schema
+from reports.attestations import PAYLOAD_TYPE
 from reports.envelope import EnvelopeError
 from reports.keys import KeyFileError, PublicKey, load_public_key, parse_public_key
 from reports.record import RecordError, read
 from reports.roles import Role
 from reports.run_folder import moment, sha256_of
 
-PAYLOAD_TYPE = "application/vnd.in-toto+json"
-STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:seatrial:signoff:1"
+MANIFEST = "manifest.sha256"  # lists the evidence and the logs, bound as a whole
 SCHEMA = Path(__file__).resolve().parents[1] / "docs" / "signoff.schema.json"
 CLOCK_DIFFERENCE = timedelta(minutes=5)  # between the machine that signed and the one that checks
 
@@ -60,13 +60,14 @@ def verify(
     threshold: int = 1,
     now: datetime | None = None,
     roles: Sequence[Role] = (),
+    cleared: bool = False,
 ) -> Verification:
     """Check a sign-off without a network; never raises for a bad sign-off.
 
     run_dir: the run folder to compare with; by default the folder of the envelope if it is one. keys: public
     key files (KeyFileError if one is unusable), threshold: how many different ones must have signed (M of N).
     now: the moment to judge freshness at, default the present. roles: each of them must have signed, with as many
-    of its keys as it asks for (reports/roles.py).
+    of its keys as it asks for (reports/roles.py). cleared: evidence and logs that are gone are noted, not a problem.
     """
     given = {key.keyid: key for key in map(load_public_key, keys or ())}
     given |= {key.keyid: key for role in roles for key in role.keys}
@@ -85,8 +86,12 @@ def verify(
     folder = run_dir if run_dir is not None else envelope_path.parent
     if run_dir is not None or (folder / "run.json").is_file():
         problems += _check_files(folder, predicate)
-        _check_evidence(folder, predicate, problems, notes)
+        gone = notes if cleared else problems
+        _check_manifest(folder, predicate, problems, gone)
+        _check_evidence(folder, predicate, problems, gone)
         problems += _check_subjects(folder, statement)
+        known = {**_named_keys(predicate, []), **given}
+        problems += attestations.faults(folder, statement, envelope, known.values())
     else:
         notes.append("no run folder beside the sign-off: the record and the report were not compared with it")
     if development:
@@ -220,8 +225,23 @@ def _check_files(folder: Path, predicate: Mapping[str, Any]) -> list[str]:
     return problems + [f"{name} is in the run folder and was not signed" for name in later]
 
 
-def _check_evidence(folder: Path, predicate: Mapping[str, Any], problems: list[str], notes: list[str]) -> None:
-    """Evidence is bound through the digests in its record; what was cleared away since is only noted."""
+def _check_manifest(folder: Path, predicate: Mapping[str, Any], problems: list[str], gone: list[str]) -> None:
+    """Evidence and logs are bound through one list of their digests."""
+    file = folder / MANIFEST
+    if not file.is_file() or sha256_of(file) != predicate["files"].get(MANIFEST):
+        return  # told by _check_files
+    for line in file.read_text(encoding="utf-8").splitlines():
+        digest, _, name = line.partition("  ")
+        if not (folder / name).resolve().is_relative_to(folder.resolve()):
+            problems.append(f"{name} lies outside the run folder")
+        elif not (folder / name).is_file():
+            gone.append(f"{name} is no longer there")
+        elif sha256_of(folder / name) != digest:
+            problems.append(f"{name} was changed after signing")
+
+
+def _check_evidence(folder: Path, predicate: Mapping[str, Any], problems: list[str], gone: list[str]) -> None:
+    """Evidence is bound through the digests in its record too, as it was when the test ended."""
     for stage in predicate["stages"]:
         for name, digest in stage["records"].items():
             file = folder / name
@@ -236,7 +256,7 @@ def _check_evidence(folder: Path, predicate: Mapping[str, Any], problems: list[s
             for path, wanted in items.items():
                 found = next((base / path for base in (file.parent, folder) if (base / path).is_file()), None)
                 if found is None:
-                    notes.append(f"evidence {path} of {name} is no longer there")
+                    gone.append(f"evidence {path} of {name} is no longer there")
                 elif sha256_of(found) != wanted:
                     problems.append(f"evidence {path} of {name} was changed after the run")
 

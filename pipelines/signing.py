@@ -1,0 +1,29 @@
+"""sign: put a name to what a run found out, afresh or beside the names that are there."""
+
+from __future__ import annotations
+
+import argparse
+
+from pipelines.configuration import Misconfigured
+from pipelines.recorded import require_run
+from reports import attest
+from reports.envelope import EnvelopeError
+from reports.keys import KeyFileError
+from reports.record import RecordError
+from reports.run_folder import RunFolderError
+
+
+def sign(given: argparse.Namespace) -> int:
+    """Sign a run folder's sign-off and attestations. Nothing is changed where that cannot be done."""
+    require_run(given.run)
+    if given.add and len(given.key) != 1:
+        raise Misconfigured(["--add puts one signature beside those that are there: name one --key."])
+    try:
+        if given.add:
+            path = attest.add_signature(given.run / attest.SIGNOFF, given.key[0])
+        else:
+            path = attest.sign(given.run, given.key)
+    except (KeyFileError, EnvelopeError, RunFolderError, RecordError) as error:
+        raise Misconfigured([f"not signed: {error}"]) from error
+    print(path)
+    return 0
