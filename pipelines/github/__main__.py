@@ -9,9 +9,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from pipelines.candidate import load as load_candidate
 from pipelines.configuration import Misconfigured
-from pipelines.github import artifacts, commands, judgement, needs, release, telling
+from pipelines.github import artifacts, commands, inputs, judgement, needs, release, telling
 from pipelines.logbook import now
 from reports.model import Verdict
 
@@ -46,14 +45,10 @@ def _parser() -> argparse.ArgumentParser:
     gate.add_argument("--artifacts", type=Path, required=True, metavar="DIR", help="where they were downloaded to")
     gate.add_argument("--required", default="", metavar="JOBS", help="the jobs that must be among the needs")
     gate.add_argument("--legs", default="", metavar="NAMES", help="names, or the JSON list that the matrix has")
-    gate.add_argument("--candidate", default="", metavar="FILE", help="the candidate file of this commit")
-    gate.add_argument("--policy", default="", metavar="FILE", help="judge by this policy (default: the run's)")
-    gate.add_argument("--waivers", default="", metavar="FILE", help="and by these waivers (default: the run's)")
+    _inputs(gate)
     sign = steps.add_parser("sign", help="decide again, sign, and prepare the attestation (SIGNING_KEY: a PEM)")
     sign.add_argument("--folder", type=Path, required=True, metavar="DIR", help="where the artifact was downloaded to")
-    sign.add_argument("--candidate", default="", metavar="FILE", help="the candidate file of this commit")
-    for name in ("--policy", "--waivers"):
-        sign.add_argument(name, default="", metavar="FILE", help="as the gate has it")
+    _inputs(sign)
     sign.add_argument("--add", action="store_true", help="add the signature to those of other roles")
     promote = steps.add_parser(
         "promote", help="python -m pipelines promote, with annotations and a summary (LEDGER_KEY: a PEM)"
@@ -62,6 +57,14 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("--to", "--by", "--target", "--deployments", "--keys", "--threshold", "--roles", "--ledger-trust"):
         promote.add_argument(name, required=True, metavar="VALUE", help="as python -m pipelines promote has it")
     return top
+
+
+def _inputs(command: argparse.ArgumentParser) -> None:
+    """What every leg must have been given, relative to the workspace."""
+    for name in inputs.CHOSEN:
+        help_ = f"the {name} of this commit (default: the one shipped; no basis)"
+        command.add_argument(f"--{name}", default="", required=name == "candidate", metavar="FILE", help=help_)
+    command.add_argument("--profile", default="quick", metavar="NAME", help="quick (default) or full")
 
 
 def _publish(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
@@ -84,26 +87,17 @@ def _publish(options: argparse.Namespace, environment: Mapping[str, str]) -> int
 def _gate(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Judge; tell the log, the annotations, the summary and the outputs. The exit code is the verdict's."""
     workspace = Path(environment.get("GITHUB_WORKSPACE", "."))
-    files = {
-        name: workspace / value for name in ("candidate", "policy", "waivers") if (value := getattr(options, name))
-    }
-    candidate = load_candidate(files["candidate"]) if "candidate" in files else None
+    given = inputs.of_commit(workspace, vars(options), options.profile)
     legs = names(options.legs)
-    asked = judgement.Asked(
-        required=options.required.split(),
-        legs=legs,
-        candidate=candidate.digest if candidate else "",
-        policy=files.get("policy"),
-        waivers=files.get("waivers"),
-    )
+    asked = judgement.Asked(options.required.split(), legs, given)
     found = judgement.judge(
         asked, needs.read(environment.get("NEEDS", "")), options.artifacts, artifacts.here(environment), now()
     )
     print("\n".join(commands.quiet(telling.log(found))))
-    texts = telling.annotated(found, files.get("candidate"))
+    texts = telling.annotated(found, given.candidate.path)
     title = f"Seatrial: {found.verdict}"
     print("\n".join(commands.errors(texts, file=options.candidate, title=title)))
-    heading = f"{candidate.name} {candidate.version}" if candidate else "the candidate"
+    heading = f"{given.candidate.name} {given.candidate.version}"
     commands.summarise(environment.get("GITHUB_STEP_SUMMARY", ""), telling.markdown(found, heading))
     first = artifacts.name_of(legs[0], found.attempt) if legs else ""
     outputs = {"verdict": found.verdict.value, "artifact": first}

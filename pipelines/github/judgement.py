@@ -11,8 +11,9 @@ from pathlib import Path
 from pipelines import judging
 from pipelines.configuration import Misconfigured
 from pipelines.findings import Finding, worst
-from pipelines.github import artifacts
+from pipelines.github import artifacts, inputs
 from pipelines.github import needs as needed
+from pipelines.github.inputs import Inputs
 from pipelines.github.needs import Need
 from reports.model import Decision, HarnessError, Verdict
 
@@ -22,14 +23,12 @@ ATTEMPT = "attempt"
 
 @dataclass(frozen=True)
 class Asked:
-    """What the gate is to judge by. candidate: digest of the candidate file of this commit; "": any, but one for all
-    legs. policy and waivers: those of this commit, which the legs must carry; None: any."""
+    """What the gate is to judge by. required: jobs that must be a success; legs: those that must have left a record;
+    inputs: what every leg must have been given."""
 
     required: Sequence[str]
     legs: Sequence[str]
-    candidate: str = ""
-    policy: Path | None = None
-    waivers: Path | None = None
+    inputs: Inputs
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def judge(
     findings += more
     chosen, wrong = artifacts.choose(folder, asked.legs, where, attempt)
     findings += wrong
-    legs = tuple(judge_leg(name, run, asked, now) for name, run in sorted(chosen.items()))
+    legs = tuple(judge_leg(name, run, asked.inputs, now) for name, run in sorted(chosen.items()))
     findings += _same_files(legs)
     verdicts = [*(item.verdict for item in findings), *(leg.verdict for leg in legs)]
     return Judgement(worst(verdicts), attempt, tuple(sorted(findings, key=Finding.order)), legs)
@@ -88,35 +87,17 @@ def _attempt(needs: Mapping[str, Need], where: artifacts.Here) -> tuple[int, lis
     return int(value), []
 
 
-def judge_leg(name: str, run: Path, asked: Asked, now: datetime.datetime) -> Leg:
-    """Decide again from the leg's own files, on this machine, with this commit's policy and waivers."""
+def judge_leg(name: str, run: Path, asked: Inputs, now: datetime.datetime) -> Leg:
+    """Decide again from the leg's own files, on this machine, after they were found to be this commit's."""
     leg = Leg(name, run)
     try:
-        digest = str(json.loads((run / "candidate.json").read_text(encoding="utf-8"))["digest"])
-        unreached = judging.undecided(run)
+        findings = tuple(inputs.differences(name, run, asked))
         reached = any((run / "decisions").glob("*.json"))
-        decisions = judging.decide_again(run, "", asked.policy, asked.waivers, now) if reached else []
+        decisions = tuple(judging.decide_again(run, "", None, None, now)) if reached else ()
     except (Misconfigured, HarnessError, OSError, ValueError, KeyError, TypeError) as error:
         text = f"The files of the leg {name} cannot be judged: {error}"
         return replace(leg, findings=(Finding.of(Verdict.INVALID, text, "See the log of its job; run it again."),))
-    findings = []
-    if asked.candidate and digest != asked.candidate:
-        text = f"The leg {name} tested another candidate ({digest[:12]}, not {asked.candidate[:12]})."
-        findings.append(Finding.of(Verdict.INVALID, text, "Give the legs and the gate the same candidate file."))
-    findings += _inputs(name, run, asked)
-    if unreached and all(item.verdict is Verdict.PASS for item in decisions):
-        text = f"The leg {name} ended before {' and '.join(unreached)} decided."
-        findings.append(Finding.of(Verdict.INCONCLUSIVE, text, "See the log of its job; run it again."))
-    return replace(leg, decisions=tuple(decisions), findings=tuple(findings))
-
-
-def _inputs(name: str, run: Path, asked: Asked) -> Iterable[Finding]:
-    """A leg carries its policy and waivers with it, into the sign-off: they must be those of this commit."""
-    copies = [("policy", asked.policy, path) for path in sorted((run / "policies").glob("*.toml"))]
-    for what, file, copy in [*copies, ("waivers", asked.waivers, run / "waivers.toml")]:
-        if file is not None and file.read_bytes() != copy.read_bytes():
-            text = f"The leg {name} carries another {what} file than this commit has ({copy.name})."
-            yield Finding.of(Verdict.INVALID, text, f"Give the legs and the gate the same {what} file.")
+    return replace(leg, decisions=decisions, findings=findings)
 
 
 def _same_files(legs: Sequence[Leg]) -> Iterable[Finding]:

@@ -11,9 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipelines import cli, closing
-from pipelines.candidate import load as load_candidate
 from pipelines.configuration import Misconfigured
-from pipelines.github import artifacts, commands, judgement, telling
+from pipelines.github import artifacts, commands, inputs, judgement, telling
 from pipelines.logbook import now, write
 from pipelines.screen import Screen
 from reports import attest, verification
@@ -28,14 +27,11 @@ def sign(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     where = artifacts.here(environment)
     note, run = artifacts.only(options.folder, where)
     workspace = Path(environment.get("GITHUB_WORKSPACE", "."))
-    digest = load_candidate(workspace / options.candidate).digest if options.candidate else ""
-    asked = judgement.Asked(
-        (), (note.leg,), digest, *(_file(workspace, options, name) for name in ("policy", "waivers"))
-    )
-    leg = judgement.judge_leg(note.leg, run, asked, now())
+    given = inputs.of_commit(workspace, vars(options), options.profile)
+    leg = judgement.judge_leg(note.leg, run, given, now())
     if leg.verdict is not Verdict.PASS:
         found = judgement.Judgement(leg.verdict, note.attempt, (), (leg,))
-        texts = telling.annotated(found, None)
+        texts = telling.annotated(found, given.candidate.path)
         print("\n".join(commands.errors(texts, file=options.candidate, title=f"Not signed: {leg.verdict}")))
         return leg.verdict.exit_code
     key = environment.get("SIGNING_KEY", "")
@@ -53,11 +49,6 @@ def sign(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     }
     commands.give(environment.get("GITHUB_OUTPUT", ""), outputs)
     return 0
-
-
-def _file(workspace: Path, options: argparse.Namespace, name: str) -> Path | None:
-    value = getattr(options, name)
-    return workspace / value if value else None
 
 
 def _name(envelope: Path, leg: str, attempt: int) -> str:

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from pipelines import candidate
-from pipelines.github import artifacts
+from pipelines.github import artifacts, inputs
 from pipelines.github.judgement import Asked, Judgement, judge
 from pipelines.github.needs import Need
 from pipelines.logbook import now
+from reports.catalogue import digest_of
 from reports.model import Verdict
 from suites.selftest.actions import runs
 
@@ -37,7 +37,9 @@ def fetched(tmp_path: Path) -> Path:
 
 def judged(fetched: Path, *, need: Need = GREEN, here: artifacts.Here = HERE, **asked: Any) -> Judgement:
     """Judge with one needed job called trial; one leg called trial is expected unless asked says otherwise."""
-    fields: dict[str, Any] = {"required": ("trial",), "legs": ("trial",), **asked}
+    files = {**runs.FILES, **asked.pop("files", {})}
+    given = inputs.of_commit(fetched.parent / "workspace", files, asked.pop("profile", "quick"))
+    fields: dict[str, Any] = {"required": ("trial",), "legs": ("trial",), "inputs": given, **asked}
     return judge(Asked(**fields), {"trial": need}, fetched, here, now())
 
 
@@ -49,8 +51,7 @@ def texts(found: Judgement) -> str:
 
 def test_one_leg_that_passes_here_again_passes(fetched: Path, workspace: Path) -> None:
     runs.artifact(fetched, workspace)
-    digest = candidate.load(workspace / "candidate.toml").digest
-    assert judged(fetched, candidate=digest).verdict is Verdict.PASS
+    assert judged(fetched).verdict is Verdict.PASS
 
 
 @pytest.mark.parametrize("result", ["failure", "cancelled", "skipped", ""])
@@ -114,7 +115,7 @@ def test_attempt_that_cannot_be_is_invalid(told: str, fetched: Path, workspace: 
 def test_needed_jobs_of_different_attempts_are_inconclusive(fetched: Path, workspace: Path) -> None:
     runs.artifact(fetched, workspace)
     needs = {"trial": GREEN, "other": Need("success", {"attempt": "2"})}
-    asked = Asked(required=("trial", "other"), legs=("trial",))
+    asked = Asked(("trial", "other"), ("trial",), inputs.of_commit(workspace, runs.FILES, "quick"))
     assert judge(asked, needs, fetched, replace(HERE, attempt=2), now()).verdict is Verdict.INCONCLUSIVE
 
 
@@ -131,11 +132,41 @@ def test_leg_that_nobody_expects_and_a_leg_that_is_there_twice_are_invalid(fetch
     assert judged(fetched, legs=("a",)).verdict is Verdict.INVALID
 
 
-def test_leg_of_another_candidate_than_the_commits_is_invalid(fetched: Path, workspace: Path) -> None:
+@pytest.mark.parametrize("name", ["candidate", "pipeline", "policy", "waivers"])
+def test_leg_that_was_judged_by_another_file_than_the_commits_is_invalid(
+    name: str, fetched: Path, workspace: Path
+) -> None:
     runs.artifact(fetched, workspace)
-    found = judged(fetched, candidate="f" * 64)
+    other = workspace / "other.toml"
+    other.write_text((workspace / runs.FILES[name]).read_text() + "# another\n")
+    found = judged(fetched, files={name: "other.toml"})
     assert found.verdict is Verdict.INVALID
-    assert "another candidate" in texts(found)
+    assert "than this commit has (other.toml)" in texts(found)
+
+
+def test_leg_that_loosened_its_own_copies_is_invalid_though_it_passes_by_them(fetched: Path, workspace: Path) -> None:
+    there = runs.artifact(fetched, workspace, passes=False)
+    (copy,) = there.glob("*/policies/dev.toml")
+    copy.write_text('[policy]\nname = "p"\nrequired-levels = ["should"]\n')
+    found = judged(fetched)
+    assert [item.verdict for item in found.legs[0].decisions] == [Verdict.PASS]
+    assert found.verdict is Verdict.INVALID
+
+
+def test_leg_with_other_clauses_another_profile_or_a_basis_of_its_own_is_invalid(
+    fetched: Path, workspace: Path
+) -> None:
+    there = runs.artifact(fetched, workspace)
+    assert judged(fetched, profile="full").verdict is Verdict.INVALID
+    (folder,) = [path.parent for path in there.glob("*/run.json")]
+    (folder / "basis.json").write_text("{}")
+    assert judged(fetched).verdict is Verdict.INVALID
+    (folder / "basis.json").unlink()
+    assert judged(fetched).verdict is Verdict.PASS
+    known = json.loads((folder / "catalogue.json").read_text())
+    clauses = [item for item in known["clauses"] if item["id"] != runs.FAILING]
+    (folder / "catalogue.json").write_text(json.dumps({"clauses": clauses, "digest": digest_of(clauses)}))
+    assert "another catalogue.json" in texts(judged(fetched))
 
 
 def test_legs_that_tested_different_files_are_invalid(fetched: Path, workspace: Path) -> None:
@@ -149,25 +180,6 @@ def test_legs_that_tested_different_files_are_invalid(fetched: Path, workspace: 
 def test_leg_that_ended_before_its_last_stage_is_inconclusive(fetched: Path, workspace: Path) -> None:
     runs.artifact(fetched, workspace, whole=False)
     assert judged(fetched).verdict is Verdict.INCONCLUSIVE
-
-
-def test_leg_that_carries_another_policy_than_the_commits_is_invalid(fetched: Path, workspace: Path) -> None:
-    (workspace / "policy.toml").write_text('[policy]\nname = "lax"\nrequired-levels = ["should"]\n')
-    runs.artifact(fetched, workspace, passes=False)
-    strict = workspace / "strict.toml"
-    strict.write_text(runs.POLICY)
-    found = judged(fetched, policy=strict)
-    assert found.verdict is Verdict.INVALID
-    assert "another policy file" in texts(found)
-    assert [item.verdict for item in found.legs[0].decisions] == [Verdict.FAIL]
-
-
-def test_leg_that_carries_the_policy_and_waivers_of_the_commit_passes(fetched: Path, workspace: Path) -> None:
-    runs.artifact(fetched, workspace)
-    files: dict[str, Any] = {"policy": workspace / "policy.toml", "waivers": workspace / "waivers.toml"}
-    assert judged(fetched, **files).verdict is Verdict.PASS
-    files["waivers"].write_text("# another\n")
-    assert judged(fetched, **files).verdict is Verdict.INVALID
 
 
 @pytest.mark.parametrize("name", ["run.json", "candidate.json", "catalogue.json", "stages.toml", "parts.json"])

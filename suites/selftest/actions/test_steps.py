@@ -15,7 +15,7 @@ from reports.keys import generate_key, public_path
 from suites.selftest.actions import reading, runs, tools
 from suites.selftest.actions.machine import Job, Machine
 
-TRIAL = {"candidate": "candidate.toml", "policy": "policy.toml", "waivers": "waivers.toml"}
+TRIAL = runs.FILES
 
 
 @pytest.fixture
@@ -51,9 +51,9 @@ def test_trial_that_fails_keeps_its_record_and_its_gate_annotates_what_blocks(ma
     assert (first.result, first.outputs) == ("failure", {"attempt": "1"})
     decided = gate(machine, first.as_need())
     assert (decided.result, decided.outputs["verdict"]) == ("failure", "FAIL")
-    blamed, told = sorted(line.partition("::csi.b")[0] for line in decided.annotations), decided.summary
-    assert all(line.startswith("::error file=candidate.toml,line=") for line in blamed)
-    assert "csi.b does not hold" in told
+    (line,) = [line for line in decided.annotations if f"::{runs.FAILING} does not hold" in line]
+    assert line.startswith("::error file=candidate.toml,line=")
+    assert f"{runs.FAILING} does not hold" in decided.summary
     assert [item.status for item in decided.ran][-1] == 1
 
 
@@ -105,18 +105,14 @@ def test_installation_takes_the_lock_with_its_hashes(machine: Machine) -> None:
 
 
 def test_inputs_of_a_leg_reach_the_command_line(machine: Machine) -> None:
-    leg = {"name": "five", "nodes": 5, "provider": "kubeconfig", "kubeconfig": "/k/config", "pipeline": "stages.toml"}
-    job = machine.job("matrix.yml", "legs", inputs={**TRIAL, "legs": "[]", "profile": "full"}, matrix={"leg": leg})
+    leg = {"name": "five", "nodes": 5, "provider": "kubeconfig", "kubeconfig": "/k/config"}
+    given = {**TRIAL, "legs": "[]", "profile": "full", "quarantine": "quarantine.toml", "basis": "basis.json"}
+    job = machine.job("matrix.yml", "legs", inputs=given, matrix={"leg": leg})
     (told,) = [line for line in job.text.splitlines() if line.startswith("options:")]
     for words in ("--profile full", "--nodes 5", "--provider kubeconfig", "--kubeconfig /k/config"):
         assert words in told
-    for option, name in (
-        ("candidate", "candidate"),
-        ("pipeline", "stages"),
-        ("policy", "policy"),
-        ("waivers", "waivers"),
-    ):
-        assert f"--{option} {machine.workspace}/{name}.toml" in told
+    for option in ("candidate", "pipeline", "policy", "waivers", "quarantine", "basis"):
+        assert f"--{option} {machine.workspace}/{given[option]}" in told
     assert job.outputs == {"attempt": "1"}
 
 
