@@ -18,7 +18,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from suites.selftest.actions import reading, runs, tools
+from suites.selftest.actions import judges, reading, runs
 
 FILES = ("GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_STEP_SUMMARY", "GITHUB_PATH")
 PYTHON = """#!/bin/sh
@@ -98,7 +98,7 @@ class Machine:
 
     def job(self, workflow: str, name: str, **contexts: Any) -> Job:
         """Run one job of a workflow on a fresh machine. contexts: inputs, needs, secrets, matrix."""
-        data = reading.read(tools.WORKFLOWS / workflow)
+        data = reading.read(judges.WORKFLOWS / workflow)
         call = data["on"].get("workflow_call") or {}
         defaults = {key: value.get("default", "") for key, value in call.get("inputs", {}).items()}
         job = data["jobs"][name]
@@ -142,7 +142,7 @@ class Machine:
         if not re.search(r"\b(always|success|failure|cancelled)\(\)", condition):
             condition = f"success() && ({condition})"
         status = {"success": good, "failure": not good, "cancelled": False}
-        found: list[bool] = tools.ask({"evaluate": [{"expression": condition, "contexts": state, "status": status}]})
+        found: list[bool] = judges.ask({"evaluate": [{"expression": condition, "contexts": state, "status": status}]})
         return found[0]
 
     def _text(self, value: Any, state: Mapping[str, Any]) -> str:
@@ -150,7 +150,7 @@ class Machine:
         text = str(value).lower() if isinstance(value, bool) else str(value)
         expressions = re.findall(r"\$\{\{(.*?)\}\}", text)
         asked = [{"expression": item.strip(), "contexts": state, "status": {}} for item in expressions]
-        for item, found in zip(expressions, tools.ask({"evaluate": asked}) if asked else [], strict=True):
+        for item, found in zip(expressions, judges.ask({"evaluate": asked}) if asked else [], strict=True):
             text = text.replace("${{" + item + "}}", str(found).lower() if isinstance(found, bool) else str(found))
         return text
 
@@ -195,7 +195,7 @@ class Machine:
 
     def action(self, name: str, given: Mapping[str, str], ran: list[Ran]) -> tuple[bool, dict[str, str]]:
         """Run one of our composite actions. given: its inputs."""
-        folder = tools.ACTIONS / name
+        folder = judges.ACTIONS / name
         data = reading.read(folder / "action.yml")
         declared = data.get("inputs", {})
         assert set(given) <= set(declared), f"{name} has no input {set(given) - set(declared)}"

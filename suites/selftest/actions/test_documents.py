@@ -15,11 +15,11 @@ import pytest
 import yaml
 
 from pipelines import arguments
-from suites.selftest.actions import reading, tools
+from suites.selftest.actions import judges, reading
 
-DOCS = tools.ROOT / "docs"
+DOCS = judges.ROOT / "docs"
 PAGES = (DOCS / "github-actions.md", DOCS / "other-engines.md")
-ENGINES = sorted(set((DOCS / "examples").glob("*.y*ml")) - {tools.EXAMPLE})
+ENGINES = sorted(set((DOCS / "examples").glob("*.y*ml")) - {judges.EXAMPLE})
 KINDS = {
     "argo-workflow.yaml": ("argoproj.io/v1alpha1", "Workflow"),
     "argo-rollouts-analysis.yaml": ("argoproj.io/v1alpha1", "AnalysisTemplate"),
@@ -87,17 +87,17 @@ def test_commands_are_found_in_every_form_of_an_example(tmp_path: Path) -> None:
 
 
 def test_example_for_github_gives_every_action_and_workflow_the_inputs_that_it_has() -> None:
-    data = reading.read(tools.EXAMPLE)
+    data = reading.read(judges.EXAMPLE)
     seen = set()
     for item in [*data["jobs"].values(), *reading.steps(data)]:
         path = str(item.get("uses", "")).partition("@")[0].removeprefix("your-org/seatrial/")
         if path.startswith(".github"):
-            call = reading.read(tools.ROOT / path)["on"]["workflow_call"]
+            call = reading.read(judges.ROOT / path)["on"]["workflow_call"]
             check(call["inputs"], item.get("with", {}), path)
             check(call.get("secrets", {}), item.get("secrets", {}), path)
             seen.add(path.rpartition("/")[2])
         elif path.startswith("pipelines/actions"):
-            check(reading.read(tools.ROOT / path / "action.yml")["inputs"], item.get("with", {}), path)
+            check(reading.read(judges.ROOT / path / "action.yml")["inputs"], item.get("with", {}), path)
             seen.add(path.rpartition("/")[2])
     assert seen == {"matrix.yml", "sign-off.yml", "promote.yml", "evaluate-gate"}
 
@@ -108,7 +108,7 @@ def check(declared: dict[str, Any], given: dict[str, Any], path: str) -> None:
 
 
 def test_example_for_github_gives_every_job_the_same_files() -> None:
-    data = reading.read(tools.EXAMPLE)
+    data = reading.read(judges.EXAMPLE)
     given = [
         item["with"] for item in [*data["jobs"].values(), *reading.steps(data)] if "candidate" in item.get("with", {})
     ]
@@ -126,6 +126,6 @@ def test_links_of_a_page_lead_somewhere(page: Path) -> None:
 
 def test_key_that_the_page_tells_how_to_make_is_made(tmp_path: Path) -> None:
     (script,) = re.findall(r'python -c "(.+)"', PAGES[0].read_text())
-    environment = {"PYTHONPATH": str(tools.ROOT), "PATH": "/usr/bin:/bin"}
+    environment = {"PYTHONPATH": str(judges.ROOT), "PATH": "/usr/bin:/bin"}
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environment, check=True)
     assert {path.name for path in tmp_path.iterdir()} == {"release.pem", "release.pub.pem"}

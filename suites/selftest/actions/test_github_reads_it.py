@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipelines.github.needs import obstacles, read
-from suites.selftest.actions import tools
+from suites.selftest.actions import judges
 from suites.selftest.actions.test_linters import SOUND
 
 RESULTS = ("success", "failure", "cancelled", "skipped")
@@ -19,9 +19,9 @@ STATUSES = ("success", "failure", "cancelled")
 @pytest.fixture(scope="module")
 def parsed() -> dict[str, Any]:
     """What GitHub's parser makes of every workflow and action of ours, by file name (an action: by its folder's)."""
-    workflows = {path.name: path.read_text() for path in tools.workflows()}
-    actions = {path.parent.name: path.read_text() for path in tools.actions()}
-    found: dict[str, Any] = tools.ask({"workflows": workflows, "actions": actions})
+    workflows = {path.name: path.read_text() for path in judges.workflows()}
+    actions = {path.parent.name: path.read_text() for path in judges.actions()}
+    found: dict[str, Any] = judges.ask({"workflows": workflows, "actions": actions})
     return found
 
 
@@ -66,7 +66,7 @@ def test_github_reads_every_file_without_an_error(parsed: dict[str, Any]) -> Non
     ],
 )
 def test_github_refuses_a_planted_mistake(old: str, new: str) -> None:
-    found = tools.ask({"workflows": {"sound": SOUND, "broken": SOUND.replace(old, new)}})
+    found = judges.ask({"workflows": {"sound": SOUND, "broken": SOUND.replace(old, new)}})
     assert found["sound"]["errors"] == []
     assert found["broken"]["errors"] != []
 
@@ -86,14 +86,14 @@ def test_gate_runs_whatever_its_needs_came_to(parsed: dict[str, Any]) -> None:
         for answer in STATUSES
     ]
     assert len(asked) > 100
-    assert set(tools.ask({"evaluate": asked})) == {True}
+    assert set(judges.ask({"evaluate": asked})) == {True}
 
 
 def test_needs_as_github_writes_them_are_answered_as_the_truth_table_says(parsed: dict[str, Any]) -> None:
     for name, job in jobs_of(parsed):
         if job["id"] == "gate":
             rows = combinations(job["needs"])
-            written = tools.ask({"evaluate": [
+            written = judges.ask({"evaluate": [
                 {"expression": "toJSON(needs)", "contexts": {"needs": needs}, "status": {}} for needs in rows
             ]})  # fmt: skip
             for needs, text in zip(rows, written, strict=True):
@@ -108,7 +108,7 @@ def test_job_after_a_job_runs_exactly_where_the_truth_table_lets_it(parsed: dict
     for name, job in later:
         rows = combinations(job["needs"])
         contexts = {"github": {"event_name": "push"}, "inputs": {}}
-        answers = tools.ask({"evaluate": [
+        answers = judges.ask({"evaluate": [
             {"expression": job["if"], "contexts": {**contexts, "needs": needs}, "status": status(as_status(needs))}
             for needs in rows
         ]})  # fmt: skip
@@ -121,7 +121,7 @@ def test_release_happens_after_a_push_only(parsed: dict[str, Any]) -> None:
     (job,) = [job for job in parsed["github-release.yml"]["jobs"] if job["id"] == "sign-off"]
     needs = {"needs": {"gate": {"result": "success", "outputs": {}}}}
     events = ("push", "pull_request", "merge_group", "")
-    answers = tools.ask({"evaluate": [
+    answers = judges.ask({"evaluate": [
         {"expression": job["if"], "contexts": {**needs, "github": {"event_name": event}}, "status": status("success")}
         for event in events
     ]})  # fmt: skip
@@ -139,7 +139,7 @@ def test_condition_that_github_may_skip_the_gate_by_is_seen(condition: str) -> N
         {"expression": condition, "contexts": {"needs": needs}, "status": status(as_status(needs))}
         for needs in combinations(["trial"])
     ]
-    assert False in tools.ask({"evaluate": asked})
+    assert False in judges.ask({"evaluate": asked})
 
 
 def test_record_is_kept_after_a_failure_and_the_verdict_ends_the_job(parsed: dict[str, Any]) -> None:
@@ -149,4 +149,4 @@ def test_record_is_kept_after_a_failure_and_the_verdict_ends_the_job(parsed: dic
     asked.append(
         {"expression": keep["if"], "contexts": {"steps": {"run": {"outputs": {}}}}, "status": status("success")}
     )
-    assert tools.ask({"evaluate": asked}) == [True, True, False]
+    assert judges.ask({"evaluate": asked}) == [True, True, False]

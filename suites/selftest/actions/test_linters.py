@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from suites.selftest.actions import tools
+from suites.selftest.actions import judges
 
 SOUND = """
 name: sound
@@ -24,7 +24,7 @@ jobs:
 
 
 def test_actionlint_finds_nothing(tmp_path: Path) -> None:
-    assert tools.lint(tools.repository(tmp_path)) == ""
+    assert judges.lint(judges.repository(tmp_path)) == ""
 
 
 @pytest.mark.parametrize(
@@ -39,13 +39,13 @@ def test_actionlint_finds_nothing(tmp_path: Path) -> None:
 def test_actionlint_finds_a_planted_mistake(old: str, new: str, found: str, tmp_path: Path) -> None:
     assert old in SOUND
     broken = {".github/workflows/broken.yml": SOUND.replace(old, new)}
-    said = tools.lint(tools.repository(tmp_path, broken))
+    said = judges.lint(judges.repository(tmp_path, broken))
     assert "broken.yml" in said
     assert found in said
 
 
 def test_zizmor_finds_nothing() -> None:
-    assert tools.audit([*tools.workflows(), *tools.actions()]) == []
+    assert judges.audit([*judges.workflows(), *judges.actions()]) == []
 
 
 @pytest.mark.parametrize(
@@ -64,5 +64,5 @@ def test_zizmor_finds_a_planted_mistake(old: str, new: str, ident: str, tmp_path
     sound, broken = (tmp_path / ".github" / "workflows" / name for name in ("sound.yml", "broken.yml"))
     sound.write_text(SOUND)
     broken.write_text(SOUND.replace(old, new))
-    assert tools.audit([sound]) == []
-    assert ident in tools.audit([broken])
+    assert judges.audit([sound]) == []
+    assert ident in judges.audit([broken])

@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from suites.selftest.actions import reading, tools
+from suites.selftest.actions import judges, reading
 
 CHECKOUT = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1"
 IF = "    if: ${{ always() }}\n    runs-on"
 STEP = "        if: ${{ always() }}\n        uses: $/pipelines"
-CI = tools.WORKFLOWS / "ci.yml"
+CI = judges.WORKFLOWS / "ci.yml"
 
 
 @pytest.mark.parametrize(
-    "path", [*tools.workflows(), *tools.actions()], ids=lambda path: f"{path.parent.name}/{path.name}"
+    "path", [*judges.workflows(), *judges.actions()], ids=lambda path: f"{path.parent.name}/{path.name}"
 )
 def test_file_keeps_our_rules(path: Path) -> None:
-    assert reading.problems(path, tools.ROOT) == []
+    assert reading.problems(path, judges.ROOT) == []
 
 
 @pytest.mark.parametrize(
@@ -54,10 +54,10 @@ def test_planted_mistake_is_found(old: str, new: str, found: str, tmp_path: Path
     assert old in text
     broken = tmp_path / "ci.yml"
     broken.write_text(text.replace(old, new))
-    assert found in "; ".join(reading.problems(broken, tools.ROOT))
+    assert found in "; ".join(reading.problems(broken, judges.ROOT))
 
 
 def test_write_permission_is_only_where_the_table_names_it(tmp_path: Path) -> None:
     renamed = tmp_path / "other.yml"
-    renamed.write_text((tools.WORKFLOWS / "sign-off.yml").read_text())
-    assert "the job sign-off may write id-token" in reading.problems(renamed, tools.ROOT)
+    renamed.write_text((judges.WORKFLOWS / "sign-off.yml").read_text())
+    assert "the job sign-off may write id-token" in reading.problems(renamed, judges.ROOT)

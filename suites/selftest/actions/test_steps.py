@@ -12,7 +12,7 @@ import pytest
 
 from reports import attest
 from reports.keys import generate_key, public_path
-from suites.selftest.actions import reading, runs, tools
+from suites.selftest.actions import judges, reading, runs
 from suites.selftest.actions.machine import Job, Machine
 
 TRIAL = runs.FILES
@@ -237,6 +237,6 @@ def test_every_script_is_run_by_a_test_here(machine: Machine, branch: Path) -> N
     jobs = [trial(machine, "fail"), gate(machine, {"result": "success"}), signed]
     jobs.append(release(machine, signed.outputs["artifact"]))
     ran = {item.name for job in jobs for item in job.ran}
-    files = [*sorted(tools.WORKFLOWS.glob("*.yml")), *tools.actions()]
+    files = [*sorted(judges.WORKFLOWS.glob("*.yml")), *judges.actions()]
     scripts = {step["name"] for path in files for step in reading.steps(reading.read(path)) if "run" in step}
     assert scripts - ran == {"Run the project's own tests"}
