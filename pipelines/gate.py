@@ -143,14 +143,16 @@ def _shown(item: Standing) -> ClauseStanding:
 
 def _quarantined(case: Case) -> Iterable[Finding]:
     """What became of the tests in quarantine. All of it informs: a failure that counts is told with its clause."""
-    first = {result.test: result.outcome for record in case.records for result in reversed(record.results)}
+    results = [result for record in case.records for result in record.results]
+    ran = {result.test for result in results}
+    failed = {result.test for result in results if result.outcome is Outcome.FAIL}
     for entry in case.quarantine:
-        if entry.test not in first:
+        if entry.test not in ran:
             continue
         if objection := case.objection(entry):
             text = f"The quarantine of {entry.test} does not count: {objection}."
             yield Finding.of(Verdict.PASS, text, f"Remove the entry, or let {entry.owner} decide again ({entry.link}).")
-        elif first[entry.test] is Outcome.FAIL:
+        elif entry.test in failed:
             text = f"{entry.test} failed and is in quarantine through {entry.ends(case.policy.quarantining)} "
             text += f"({entry.owner}): {entry.reason}"
             yield Finding.of(Verdict.PASS, text, f"Repair it before that day is over: {entry.link}")

@@ -29,11 +29,11 @@ def _undecided(case: Case) -> Iterable[Finding]:
     for test in planned:
         mine = [result for result in results if result.test == test]
         if any(result.outcome is Outcome.FAIL for result in mine):
-            why = next(result.summary for result in mine if result.outcome is Outcome.FAIL)
+            why = min(result.summary for result in mine if result.outcome is Outcome.FAIL)
             text = f"The key test {test} failed, so nothing in this run says anything of a component: {why}"
             yield Finding.of(Verdict.INVALID, text, repair)
         elif not mine or any(result.outcome is not Outcome.PASS for result in mine):
-            why = next((result.summary for result in mine if result.outcome is not Outcome.PASS), "it has no result")
+            why = min((result.summary for result in mine if result.outcome is not Outcome.PASS), default="no result")
             text = f"The key test {test} did not pass, so failures in this run blame no component: {why}"
             yield Finding.of(Verdict.INCONCLUSIVE, text, repair)
 

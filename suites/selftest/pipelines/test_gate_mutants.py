@@ -106,7 +106,20 @@ MUTANTS: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
         ("quarantine",),
     ),
 }
+PROVES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
+    f"{name}_proven": (*MUTANTS[name][:3], ("proves",))
+    for name in (
+        "missing_passes",
+        "waiver_serves_any_test",
+        "quarantine_for_clauses",
+        "flakes_are_free",
+        "anybody_waives",
+    )
+}
+"""Rules whose defects the property of the whole gate has to find too, knowing nothing of them."""
+MUTANTS.update(PROVES)
 FILES = {
+    "proves": "test_gate_proves.py",
     "rules": "test_gate_rules.py",
     "waivers": "test_gate_waivers.py",
     "policy": "test_gate_policy.py",
@@ -129,6 +142,7 @@ def test_gate_mutant_is_caught(name: str, tmp_path: Path) -> None:
     source.write_text(text.replace(old, new))
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--noconftest"]
     command += ["--import-mode=importlib", "-o", "pythonpath=.", "-c", "/dev/null", "--rootdir", str(tmp_path)]
+    command += ["--hypothesis-seed=1"]  # What was found once is found each time.
     done = subprocess.run(
         [*command, *(str(OWN / FILES[test]) for test in tests)],
         cwd=tmp_path,
