@@ -108,13 +108,7 @@ MUTANTS: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
 }
 PROVES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     f"{name}_proven": (*MUTANTS[name][:3], ("proves",))
-    for name in (
-        "missing_passes",
-        "waiver_serves_any_test",
-        "quarantine_for_clauses",
-        "flakes_are_free",
-        "anybody_waives",
-    )
+    for name in ("missing_passes", "waiver_serves_any_test", "quarantine_for_clauses")
 }
 """Rules whose defects the property of the whole gate has to find too, knowing nothing of them."""
 MUTANTS.update(PROVES)

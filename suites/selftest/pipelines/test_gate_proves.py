@@ -12,7 +12,7 @@ import random
 from collections.abc import Iterable
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from pipelines.policy import PROVEN, Budgets, Policy, Sample, Statistics, Threshold, Waiving
@@ -26,6 +26,8 @@ from suites.selftest.pipelines.synthetic import NOW, clause, decide, record, wai
 A, B, C, D = clause("a"), clause("b", capability="SNAPSHOT"), clause("c", Level.SHOULD), clause("d", uncovered="why")
 CLAUSES = [A, B, C, D]
 TODAY = NOW.date()
+PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
+"""What is found is small as it is: to make it smaller takes longer than to read it."""
 
 # All is well but for a thing or two: defects that come in crowds hide each other, and nothing would come to a PASS.
 GOOD, BAD, UNFIT = Outcome.PASS, Outcome.FAIL, Outcome.COULD_NOT_RUN
@@ -191,7 +193,7 @@ def holds(name: str, case: dict[str, Any]) -> str:
     return "its only tests are in quarantine" if aside and not shown else ""
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000, deadline=None, phases=PHASES)
 @given(CASES)
 def test_pass_means_that_every_planned_test_of_every_required_clause_passed_or_is_let_by(case: dict[str, Any]) -> None:
     decision = judged(case)
@@ -208,7 +210,7 @@ def test_pass_means_that_every_planned_test_of_every_required_clause_passed_or_i
     assert "pass" in {standings[name] for name in wanted}
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500, deadline=None, phases=PHASES)
 @given(CASES)
 def test_pass_means_that_the_run_itself_can_be_trusted_and_cost_no_more_than_allowed(case: dict[str, Any]) -> None:
     decision = judged(case)
@@ -232,7 +234,7 @@ def test_pass_means_that_the_run_itself_can_be_trusted_and_cost_no_more_than_all
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, phases=PHASES)
 @given(CASES)
 def test_clause_that_became_worse_blocks_unless_it_is_waived_or_the_policy_only_notes_it(case: dict[str, Any]) -> None:
     decision = judged(case)
@@ -244,7 +246,7 @@ def test_clause_that_became_worse_blocks_unless_it_is_waived_or_the_policy_only_
         assert {item.call for item in decision.comparisons} <= {"no-basis"}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, phases=PHASES)
 @given(CASES, st.randoms(use_true_random=False))
 def test_decision_is_the_same_in_any_order(case: dict[str, Any], chance: random.Random) -> None:
     shuffled = [
@@ -256,7 +258,7 @@ def test_decision_is_the_same_in_any_order(case: dict[str, Any], chance: random.
     assert judged(other) == judged(case)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, phases=PHASES)
 @given(CASES, st.sampled_from([Outcome.FAIL, Outcome.COULD_NOT_RUN, None]))
 def test_one_more_planned_test_of_a_required_clause_that_is_not_good_never_passes(
     case: dict[str, Any], outcome: Outcome | None
