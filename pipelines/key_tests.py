@@ -21,6 +21,8 @@ def voids(case: Case) -> bool:
 
 
 def _undecided(case: Case) -> Iterable[Finding]:
+    if not case.policy.key_tests:
+        return
     planned = [test for test in case.planned() if any(_matches(pattern, test) for pattern in case.policy.key_tests)]
     results = [
         result for record in case.records for result in settle(record.results, case.policy.budgets.retries).results
@@ -39,7 +41,7 @@ def _undecided(case: Case) -> Iterable[Finding]:
 
 
 def _unmatched(case: Case) -> Iterable[Finding]:
-    planned = case.planned()
+    planned = case.planned() if case.policy.key_tests else {}
     if not planned:
         return
     for pattern in sorted(case.policy.key_tests):

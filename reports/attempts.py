@@ -32,6 +32,9 @@ def settle(results: Iterable[Result], retries: int) -> Settled:
     counted: list[Result] = []
     flakes = []
     for test, attempts in by_test.items():
+        if len(attempts) == 1:
+            counted += attempts
+            continue
         ordered = sorted(attempts, key=lambda result: result.attempt)
         if _is_flake(ordered):
             flakes.append(test)
@@ -45,7 +48,7 @@ def _is_flake(ordered: list[Result]) -> bool:
     *earlier, last = ordered
     in_order = [result.attempt for result in ordered] == list(range(1, len(ordered) + 1))
     failed = all(result.outcome is Outcome.FAIL and not result.harness_error for result in earlier)
-    return bool(earlier) and in_order and failed and last.outcome is Outcome.PASS
+    return in_order and failed and last.outcome is Outcome.PASS
 
 
 def faults(results: Iterable[Result]) -> list[str]:
