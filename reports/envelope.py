@@ -120,8 +120,8 @@ def _require_canonical(data: Any, text: str) -> None:
     """ValueError: the file could be changed without changing what it says, so a change would go unseen."""
     if not isinstance(data, dict):
         raise ValueError("not a JSON object")
-    written = (json.dumps(data, indent=1) + "\n", json.dumps(data, separators=(",", ":")), json.dumps(data))
-    if text not in (*written, *(line + "\n" for line in written)):
+    compact = (json.dumps(data), json.dumps(data, separators=(",", ":")))  # as other signers write
+    if text not in (json.dumps(data, indent=1) + "\n", *compact, *(line + "\n" for line in compact)):
         raise ValueError("not as a signer writes it: blanks, escapes or keys were changed, or a key is there twice")
     for encoded in (data["payload"], *(item["sig"] for item in data["signatures"])):
         if base64.b64encode(base64.b64decode(encoded)).decode() != encoded:
