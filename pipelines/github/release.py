@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from pipelines import cli, closing
+from pipelines import basis, cli, closing
 from pipelines.configuration import Misconfigured
 from pipelines.github import artifacts, commands, inputs, judgement, telling
 from pipelines.logbook import now, write
@@ -20,6 +20,8 @@ from reports.envelope import EnvelopeError
 from reports.keys import KeyFileError
 from reports.model import Decision, Verdict, to_json
 from reports.run_folder import RunFolderError
+
+NEXT_BASIS = "next-basis.json"
 
 
 def sign(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
@@ -40,6 +42,8 @@ def sign(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     predicate, subjects = options.folder / "predicate.json", options.folder / "subjects.sha256"
     write(predicate, json.dumps(statement["predicate"], indent=1, sort_keys=True) + "\n")
     write(subjects, "".join(f"{item['digest']['sha256']}  {item['name']}\n" for item in statement["subject"]))
+    # What the next candidate is compared with; a maintainer commits it, so that nobody chooses a lower bar later.
+    write(options.folder / NEXT_BASIS, json.dumps(basis.shown(basis.load(run)), indent=1, default=str) + "\n")
     outputs = {
         "artifact": _name(envelope, note.leg, where.attempt),
         "run-folder": str(run),

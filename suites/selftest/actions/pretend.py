@@ -23,7 +23,8 @@ def main(argv: list[str]) -> int:
     folder = Path(argv[argv.index("--runs-dir") + 1])
     if what != "nothing":
         workspace = Path(os.environ["GITHUB_WORKSPACE"])
-        runs.write(folder, workspace, passes=what != "fail", whole=what != "unfinished", said=HOSTILE)
+        basis = Path(argv[argv.index("--basis") + 1]) if "--basis" in argv else None
+        runs.write(folder, workspace, passes=what != "fail", whole=what != "unfinished", said=HOSTILE, basis_file=basis)
     return STATUS[what]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipelines import candidate, closing, judging, pipeline, quarantine
+from pipelines import basis, candidate, closing, judging, pipeline, quarantine
 from pipelines.github import artifacts
 from pipelines.logbook import Logbook, now, stamp
 from pipelines.screen import Screen
@@ -41,7 +41,14 @@ def inputs(workspace: Path) -> Path:
 
 
 def write(
-    runs: Path, workspace: Path, *, passes: bool = True, whole: bool = True, driver: str = "1", said: str = "wrong size"
+    runs: Path,
+    workspace: Path,
+    *,
+    passes: bool = True,
+    whole: bool = True,
+    driver: str = "1",
+    said: str = "wrong size",
+    basis_file: Path | None = None,
 ) -> Path:
     """A run of the candidate of workspace. whole: it reached the sign-off; driver: what its driver's digest is made of;
     said: how the failing test puts it."""
@@ -55,6 +62,7 @@ def write(
         catalogue=catalogue.load(),
         waivers=workspace / "waivers.toml",
         quarantine=quarantine.DEFAULT,
+        basis=basis.shown(basis.load(basis_file)) if basis_file and basis_file.exists() else None,
         facts={"profile": "quick", "waivers": [], "deviations": []},
     )
     part = Part("csi-driver", "1", "builtin", "sha256:1", sha256={"driver": (driver * 64)[:64]})

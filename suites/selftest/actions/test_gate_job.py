@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pipelines import basis
 from pipelines.github import artifacts, inputs
 from pipelines.github.judgement import Asked, Judgement, judge
 from pipelines.github.needs import Need
@@ -159,8 +160,10 @@ def test_leg_with_other_clauses_another_profile_or_a_basis_of_its_own_is_invalid
     there = runs.artifact(fetched, workspace)
     assert judged(fetched, profile="full").verdict is Verdict.INVALID
     (folder,) = [path.parent for path in there.glob("*/run.json")]
-    (folder / "basis.json").write_text("{}")
-    assert judged(fetched).verdict is Verdict.INVALID
+    (folder / "basis.json").write_text(json.dumps(basis.shown(basis.load(folder)), default=str))
+    found = judged(fetched)
+    assert [item.verdict for item in found.legs[0].findings] == [Verdict.INVALID]
+    assert "another basis.json" in texts(found)
     (folder / "basis.json").unlink()
     assert judged(fetched).verdict is Verdict.PASS
     known = json.loads((folder / "catalogue.json").read_text())

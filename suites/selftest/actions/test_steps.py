@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -190,6 +191,19 @@ def test_signed_run_is_attested_promoted_and_pushed_with_its_ledger(machine: Mac
     assert "dev: promoted" in done.summary
     assert {"dev.json", "ledger/ledger.jsonl", "ledger/head.dsse.json"} <= set(pushed(branch))
     assert list((machine.root / "artifacts").glob("*/*.pem")) == []
+
+
+def test_sign_off_leaves_the_basis_that_the_next_candidate_is_compared_with(machine: Machine) -> None:
+    trial(machine)
+    there = machine.root / "artifacts" / sign(machine, "seatrial-trial-attempt-1").outputs["artifact"]
+    shutil.copy(there / "next-basis.json", machine.workspace / "basis.json")
+    machine.attempt = 2
+    given = {**TRIAL, "basis": "basis.json"}
+    second = machine.job("trial.yml", "trial", inputs=given)
+    decided = machine.job("trial.yml", "gate", inputs=given, needs={"trial": second.as_need()})
+    assert decided.outputs["verdict"] == "PASS"
+    forgot = machine.job("trial.yml", "gate", inputs=TRIAL, needs={"trial": second.as_need()})
+    assert forgot.outputs["verdict"] == "INVALID"
 
 
 def test_promotion_out_of_turn_is_refused_annotated_and_changes_no_release(machine: Machine, branch: Path) -> None:
