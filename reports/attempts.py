@@ -43,6 +43,36 @@ def settle(results: Iterable[Result], retries: int) -> Settled:
     return Settled(tuple(counted), tuple(sorted(flakes)))
 
 
+@dataclass(frozen=True)
+class Told:
+    """One test as a report shows it: the result that speaks for it, and its other attempts in order."""
+
+    result: Result
+    others: tuple[Result, ...] = ()
+    flaky: bool = False
+
+
+def once_each(results: Iterable[Result], flakes: Iterable[str]) -> list[Told]:
+    """Every test once, in the order of the record. flakes: those that the gate called so; of the rest the worst counts.
+
+    A test that failed and passed beyond what its policy allows is no flake, so its failure speaks for it.
+    """
+    by_test: dict[str, list[Result]] = defaultdict(list)
+    for result in results:
+        by_test[result.test].append(result)
+    calm = set(flakes)
+    found = []
+    for test, attempts in by_test.items():
+        ordered = sorted(attempts, key=lambda result: result.attempt)
+        speaks = ordered[-1] if test in calm else min(ordered, key=lambda result: _RANK.index(result.outcome))
+        others = tuple(result for result in ordered if result is not speaks)
+        found.append(Told(speaks, others, test in calm))
+    return found
+
+
+_RANK = (Outcome.FAIL, Outcome.COULD_NOT_RUN, Outcome.PASS, Outcome.NOT_APPLICABLE)
+
+
 def _is_flake(ordered: list[Result]) -> bool:
     """Whether the first attempts failed and the last one passed, with no attempt lost or told twice."""
     *earlier, last = ordered

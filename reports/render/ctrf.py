@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from reports.attempts import Told, once_each
 from reports.model import Outcome, Result
 from reports.render.files import write_atomically
 from reports.render.junit import body_of, suite_of
@@ -35,7 +36,8 @@ def ctrf_of(run: RunFolder) -> dict[str, Any]:
     tests: list[dict[str, Any]] = []
     for stage in run.stages:
         for record in stage.records:
-            tests += [_test(stage.name, result) for result in record.results]
+            flakes = stage.decision.flakes if stage.decision else ()
+            tests += [_told(stage.name, told) for told in once_each(record.results, flakes)]
             tests += [
                 {"name": test, "status": "other", "duration": 0, "rawStatus": "missing",
                  "suite": [stage.name, suite_of(test)], "message": "no result: the run ended before this test reported"}
@@ -61,6 +63,19 @@ def ctrf_of(run: RunFolder) -> dict[str, Any]:
             },
         },
     }
+
+
+def _told(stage: str, told: Told) -> dict[str, Any]:
+    """One test with all its attempts; the format has words of its own for retries and flakes."""
+    test = _test(stage, told.result)
+    if told.others:
+        attempts = sorted([told.result, *told.others], key=lambda result: result.attempt)
+        shown = ("status", "duration", "rawStatus", "start", "stop", "message", "trace")
+        test |= {"retries": len(told.others), "flaky": told.flaky, "retryAttempts": []}
+        for result in attempts:
+            one = {key: value for key, value in _test(stage, result).items() if key in shown}
+            test["retryAttempts"].append({"attempt": result.attempt, **one})
+    return test
 
 
 def _test(stage: str, result: Result) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+from reports.attempts import Told, once_each
 from reports.model import Outcome, Result
 from reports.record import Record
 from reports.render.files import write_atomically
@@ -55,8 +56,8 @@ def _add_record(root: ElementTree.Element, stage: Stage, record: Record) -> None
             suites[name] = ElementTree.SubElement(root, "testsuite", name=name, timestamp=record.run.started)
         return suites[name]
 
-    for result in record.results:
-        _add_result(suite(result.test), result)
+    for told in once_each(record.results, stage.decision.flakes if stage.decision else ()):
+        _add_result(suite(told.result.test), told)
     for test in record.missing:
         case = _case(suite(test), test, 0.0)
         _told(case, "error", "missing", "no result: the run ended before this test reported", "")
@@ -76,7 +77,8 @@ def _case(suite: ElementTree.Element, test: str, duration: float) -> ElementTree
     )
 
 
-def _add_result(suite: ElementTree.Element, result: Result) -> None:
+def _add_result(suite: ElementTree.Element, told: Told) -> None:
+    result = told.result
     case = _case(suite, result.test, result.duration)
     properties = ElementTree.SubElement(case, "properties")
     ElementTree.SubElement(properties, "property", name="outcome", value=result.outcome.value)
@@ -88,6 +90,10 @@ def _add_result(suite: ElementTree.Element, result: Result) -> None:
         _told(case, "failure", "fail", result.summary, body_of(result))
     elif result.outcome is not Outcome.PASS:
         _told(case, "skipped", result.outcome.value, f"{result.outcome.value}: {result.summary}", result.text)
+    # Surefire's words for attempts beside the one that counts; readers of JUnit know flakes by them.
+    for other in told.others:
+        if other.outcome is Outcome.FAIL:
+            _told(case, "flakyFailure" if told.flaky else "rerunFailure", "fail", other.summary, body_of(other))
 
 
 def _told(case: ElementTree.Element, tag: str, kind: str, message: str, body: str) -> None:

@@ -67,3 +67,33 @@ def test_ctrf_summary_adds_up(folder: Path) -> None:
     for status in ("passed", "failed", "skipped", "pending", "other"):
         assert results["summary"][status] == counted[status]
     assert (counted["failed"], counted["skipped"], counted["other"]) == (2, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("flaky", "status", "element"), [(True, "passed", "flakyFailure"), (False, "failed", "rerunFailure")]
+)
+def test_test_with_two_attempts_is_told_once_with_both(folder: Path, flaky: bool, status: str, element: str) -> None:
+    name = "suites/csi/test_x.py::test_y"
+    before = json.loads(render_all(folder)["ctrf"].read_text())["results"]["summary"]["tests"]
+    add_line(folder, summary="fell over")
+    add_line(folder, outcome="pass" if flaky else "fail", attempt=2)
+    decision = folder / "decisions" / "staging.json"
+    decision.write_text(json.dumps({**json.loads(decision.read_text()), "flakes": [name] if flaky else []}))
+    paths = render_all(folder)
+    results = json.loads(paths["ctrf"].read_text())["results"]
+    (test,) = [test for test in results["tests"] if test["name"] == name]
+    assert results["summary"]["tests"] == before + 1
+    assert (test["status"], test["flaky"], test["retries"]) == (status, flaky, 1)
+    assert [attempt["status"] for attempt in test["retryAttempts"]] == ["failed", status]
+    cases = [
+        case for case in ElementTree.parse(paths["junit"]).getroot().iter("testcase") if case.get("name") == "test_y"
+    ]
+    assert len(cases) == 1
+    assert [item.tag for item in cases[0] if item.tag != "properties"] == ([] if flaky else ["failure"]) + [element]
+
+
+def test_pass_that_no_policy_allowed_to_be_tried_for_is_told_as_a_failure(folder: Path) -> None:
+    add_line(folder, summary="fell over")
+    add_line(folder, outcome="pass", attempt=2)
+    tests = json.loads(render_all(folder)["ctrf"].read_text())["results"]["tests"]
+    assert [test["status"] for test in tests if test["name"] == "suites/csi/test_x.py::test_y"] == ["failed"]
