@@ -89,7 +89,10 @@ def measure(targets: Sequence[str], *options: str) -> Measured:
 
 
 def compare(rounds: int) -> dict[str, tuple[float, float]]:
-    """Median seconds of each pair (csi-sanity, ours), in turn on one driver process."""
+    """Seconds of each pair (csi-sanity, ours), in turn on one driver process: of each the quickest round.
+
+    What else the machine does only ever makes a case slower.
+    """
     program = provide_sanity(ScreenProgress())
     lease = leases.acquire("bench")
     theirs: dict[str, list[float]] = {case: [] for case in PAIRS}
@@ -107,7 +110,7 @@ def compare(rounds: int) -> dict[str, tuple[float, float]]:
         driver.stop()
     finally:
         lease.release()
-    return {case: (statistics.median(theirs[case]), statistics.median(ours[case])) for case in PAIRS if ours[case]}
+    return {case: (min(theirs[case]), min(ours[case])) for case in PAIRS if ours[case]}
 
 
 def page(pairs: dict[str, tuple[float, float]], runs: dict[str, Measured], nothing: Measured, rounds: int) -> str:
@@ -117,7 +120,7 @@ def page(pairs: dict[str, tuple[float, float]], runs: dict[str, Measured], nothi
     ratios = [ours / theirs for theirs, ours in pairs.values()]
     when = (
         f"{time.strftime('%Y-%m-%d', time.gmtime())}; {machine}, {facts['processors']} processors, Python "
-        f"{facts['python']}; load average {os.getloadavg()[0]:.1f} at the end; median of {rounds} rounds."
+        f"{facts['python']}; load average {os.getloadavg()[0]:.1f} at the end; of {rounds} rounds the quickest."
     )
     lines = ["# The CSI suite's speed", "", _ABOUT, "", when, ""]
     for name, run in runs.items():
@@ -146,8 +149,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ[CSI_SPEC] = chosen.spec
     pairs = compare(chosen.rounds)
     quick = ["suites/csi", "-m", "not full", "--csi-spec", chosen.spec]
+    measure([*quick, "--collect-only"])  # compiles what is not compiled yet
     nothing, whole = measure([*quick, "--collect-only"]), measure(quick)
-    calls = measure([*quick, *(f"--ignore=suites/csi/{folder}" for folder in ("resilience", "data", "node"))])
+    cheap = [*quick, *(f"--ignore=suites/csi/{folder}" for folder in ("resilience", "data", "node"))]
+    calls = min((measure(cheap) for _ in range(chosen.rounds)), key=lambda run: run.cpu)
     text = page(pairs, {"quick profile": whole, "without data, node and restarts": calls}, nothing, chosen.rounds)
     write_atomically(ROOT / "docs/csi-benchmark.md", text)
     print(text)
