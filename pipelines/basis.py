@@ -15,7 +15,7 @@ from pipelines import quarantine
 from pipelines.comparing import counts
 from pipelines.configuration import Misconfigured
 from pipelines.measuring import measured
-from pipelines.statistics import WORSE, Basis, Counts, succeed
+from pipelines.statistics import Basis, Counts, still_worse, succeed
 from reports import attest, run_folder
 from reports.model import Outcome, Result, Verdict
 from reports.record import RecordError
@@ -69,7 +69,7 @@ def _of(run: RunFolder, previous: Basis | None, signed: str, signoff: str) -> Ba
         signed=signed,
         signoff=signoff,
         clauses=succeed(previous, counts(records, tests), compared),
-        regressed=frozenset(item.clause for item in compared if item.call in WORSE),
+        regressed=still_worse(previous, compared),
         figures=figures,
         clean=_clean(tests, previous, (result for record in records for result in record.results)),
     )

@@ -30,11 +30,19 @@ def counts(records: Iterable[Record], aside: frozenset[str] = frozenset()) -> di
 
 
 def compare(case: Case, standings: Sequence[Standing]) -> tuple[Comparison, ...]:
-    """Every informing clause that has tests in this run, beside the basis; nothing where the policy asks for none."""
+    """Every informing clause that has tests in this run, or had some in the basis and was not left out by the profile.
+
+    Nothing where the policy asks for none.
+    """
     if case.policy.statistics is None or case.void:
         return ()
     seen = counts(case.records, case.aside)
-    names = [item.clause.id for item in standings if not item.required and item.tests.names]
+    known = case.basis.clauses if case.basis else {}
+    names = [
+        item.clause.id
+        for item in standings
+        if not item.required and (item.tests.names or (item.clause.id in known and not item.tests.left_out))
+    ]
     return statistics.compare({name: seen.get(name, Counts(0, 0)) for name in names}, case.basis, _rules(case))
 
 

@@ -219,7 +219,17 @@ def _rounded(value: float | None) -> float | None:
 
 
 def succeed(previous: Basis | None, now: Mapping[str, Counts], compared: Iterable[Comparison]) -> dict[str, Counts]:
-    """The counts for the next basis: those of now, but the older and better ones of every clause called worse."""
-    older = previous.clauses if previous else {}
+    """The counts for the next basis: those of now, but the older and better ones of every clause called worse.
+
+    A clause that did not run this time keeps its older ones too: nobody gets rid of a basis by leaving a test out.
+    """
+    older = dict(previous.clauses) if previous else {}
     worse = {item.clause for item in compared if item.call in WORSE}
-    return {name: older[name] if name in worse and name in older else counts for name, counts in now.items()}
+    return older | {name: counts for name, counts in now.items() if not (name in worse and name in older)}
+
+
+def still_worse(previous: Basis | None, compared: Iterable[Comparison]) -> frozenset[str]:
+    """The clauses that the next basis calls worse: those called so now, and those of before that nobody compared."""
+    calls = {item.clause: item.call for item in compared}
+    before = previous.regressed if previous else frozenset()
+    return frozenset(name for name, call in calls.items() if call in WORSE) | (before - set(calls))

@@ -101,6 +101,16 @@ def test_sample_below_the_minimum_is_no_sample() -> None:
     assert "1 without enough runs" in texts(decision)
 
 
+def test_clause_whose_tests_are_gone_has_no_sample_and_does_not_get_well_by_it() -> None:
+    policy = Policy("p", statistics=Statistics())
+    gone = decide([record([PASSES_A])], [A, WISH], policy=policy, basis=BASIS)
+    assert [item.call for item in gone.comparisons] == ["no-sample"]
+    ill = dataclasses.replace(BASIS, regressed=frozenset({WISH.id}))
+    assert decide([record([PASSES_A])], [A, WISH], policy=policy, basis=ill).verdict is Verdict.FAIL
+    quick = record([PASSES_A], left_out={"t_w": [WISH.id]})
+    assert decide([quick], [A, WISH], policy=policy, basis=ill).comparisons == ()
+
+
 def test_clause_called_worse_before_stays_so_and_blocks() -> None:
     ill = dataclasses.replace(BASIS, clauses={WISH.id: Counts(99, 100)}, regressed=frozenset({WISH.id}))
     wanted = Statistics(keep_level=0.5)

@@ -62,7 +62,8 @@ def test_gate_with_a_record_of_selected_tests_does_not_pass(argument: str) -> No
 
 @pytest.mark.parametrize("stage", [STAGE, FULL])
 def test_command_of_a_stage_is_no_selection_of_its_own(stage: Stage) -> None:
-    order = Order(stage, Path("dev"), Path("log"), Path("parts.json"), 1)
+    order = Order(stage, Path("dev"), Path("log"), Path("parts.json"), 1, retries=2)
+    assert order.argv()[-2:] == ["--retries", "2"]
     assert decide([record([PASSES_A], command=order.argv()[3:])], [A], stage=stage).verdict is Verdict.PASS
 
 

@@ -12,7 +12,9 @@ import pytest
 from pipelines import basis
 from pipelines.cli import main
 from pipelines.configuration import Misconfigured
-from pipelines.statistics import Basis
+from pipelines.statistics import Basis, Counts
+from reports import attest, record
+from reports.model import Comparison, to_json
 from suites.selftest.pipelines import tiny_run
 
 
@@ -126,12 +128,52 @@ def test_basis_of_a_signed_run_holds_its_counts_and_is_read_back(run: Path, tmp_
 
 
 def test_run_without_a_sign_off_or_with_one_that_does_not_hold_is_no_basis(run: Path) -> None:
-    record = run / "dev" / "record.jsonl"
-    record.write_text(record.read_text().replace('"outcome": "pass"', '"outcome": "fail"', 1))
+    path = run / "dev" / "record.jsonl"
+    path.write_text(path.read_text().replace('"outcome": "pass"', '"outcome": "fail"', 1))
     with pytest.raises(Misconfigured, match="does not hold"):
         basis.of_run(run)
     (run / "signoff.dsse.json").unlink()
     with pytest.raises(Misconfigured, match="Give a run that was signed off"):
+        basis.of_run(run)
+
+
+QUARANTINE = """[[quarantine]]
+test = "{test}"
+owner = "gpu team"
+reason = "late"
+link = "https://example.org"
+failures = 3
+runs = 40
+entered = 2026-11-20
+deadline = 2026-12-01
+"""
+
+
+def test_next_basis_goes_on_from_the_one_before(run: Path) -> None:
+    """Clean runs are counted on, and a clause that became worse keeps the better counts that it is measured by."""
+    results = record.read(run / "dev" / "record.jsonl").results
+    test, worse = results[0].test, results[0].clauses[0]
+    before = Basis("older", clauses={worse: Counts(99, 99)}, clean={test: 4, "suites/gpu/gone.py::test_gone": 2})
+    entries = [
+        QUARANTINE.format(test=name) for name in (test, "suites/gpu/gone.py::test_gone", "suites/gpu/new.py::test_n")
+    ]
+    (run / "quarantine.toml").write_text("".join(entries))
+    (run / "basis.json").write_text(json.dumps(basis.shown(before)))
+    decision = run / "decisions" / "dev.json"
+    called = to_json(Comparison(worse, "regressed", 5, 20, 0, 99))
+    decision.write_text(json.dumps({**json.loads(decision.read_text()), "comparisons": [called]}))
+    attest.sign(run)
+    found = basis.of_run(run)
+    assert found.clean == {test: 5, "suites/gpu/gone.py::test_gone": 2, "suites/gpu/new.py::test_n": 0}
+    assert found.regressed == {worse}
+    assert found.clauses[worse] == Counts(99, 99)
+
+
+def test_run_that_did_not_pass_is_no_basis(run: Path) -> None:
+    decision = run / "decisions" / "production.json"
+    decision.write_text(decision.read_text().replace('"PASS"', '"INCONCLUSIVE"'))
+    attest.sign(run)
+    with pytest.raises(Misconfigured, match="A basis is a run that passed"):
         basis.of_run(run)
 
 
