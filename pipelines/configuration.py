@@ -191,9 +191,9 @@ class Table:
             return default
         return default if value is None else float(value)
 
-    def count(self, key: str, default: int, *, least: int = 0) -> int:
+    def count(self, key: str, default: int, *, least: int = 0, required: bool = False) -> int:
         """A whole number."""
-        value = self.number(key, default, least=least)
+        value = self.number(key, default, least=least, required=required)
         if value != int(value):
             self.problem(key, f"must be a whole number, not {value:g}.")
             return default

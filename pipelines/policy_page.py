@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.policy import TABLES, Threshold
+from pipelines.quarantine import Entry
 from pipelines.settings import Key, keys
 from reports.render.files import write_atomically
 
@@ -71,6 +72,13 @@ How the rules work together:
   else passed is INCONCLUSIVE. It ends by itself after the clean runs, or at its deadline.
 - **A key test** that failed voids the run: INVALID, and every failure beside it becomes a note.
 """
+QUARANTINE = """\
+## The quarantine file
+
+`--quarantine FILE` (shipped: `pipelines/quarantine.toml`, empty) has one `[[quarantine]]` entry for each test. Beside
+the keys below, `entered` and `deadline` are days such as `2026-12-15`.
+
+"""
 TITLES = {
     "policy": "What is required",
     "waivers": "Who may let a failure by",
@@ -87,11 +95,16 @@ def page() -> str:
     for name, kind in TABLES:
         parts.append(_table(f"[{name}]", TITLES[name], kind))
     parts.append(_table("[[threshold]]", "What measured figures must keep to", Threshold))
+    parts.append(QUARANTINE + _rows(Entry))
     return "\n".join(parts)
 
 
 def _table(name: str, title: str, kind: type) -> str:
-    lines = [f"## `{name}`: {title.lower()}", "", "| Key | Value | Default | Meaning |", "| --- | --- | --- | --- |"]
+    return f"## `{name}`: {title.lower()}\n\n{_rows(kind)}"
+
+
+def _rows(kind: type) -> str:
+    lines = ["| Key | Value | Default | Meaning |", "| --- | --- | --- | --- |"]
     for _, key, default in keys(kind):
         value = "required" if key.required else _shown(key, default)
         lines.append(f"| `{key.name}` | {_kind(key)} | {value} | {key.meaning} |")

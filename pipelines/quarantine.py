@@ -24,8 +24,8 @@ class Entry:
     owner: str = setting("", "owner", "text", "who repairs it", required=True)
     reason: str = setting("", "reason", "text", "what is known of it", required=True)
     link: str = setting("", "link", "text", "where it is being worked on", required=True)
-    failures: int = setting(0, "failures", "count", "in how many of the runs it failed", least=1)
-    runs: int = setting(0, "runs", "count", "how many runs were looked at", least=1)
+    failures: int = setting(0, "failures", "count", "in how many of the runs it failed", least=1, required=True)
+    runs: int = setting(0, "runs", "count", "how many runs were looked at", least=1, required=True)
     entered: datetime.date = datetime.date.max
     deadline: datetime.date = datetime.date.min
 
@@ -72,9 +72,6 @@ def load(path: Path) -> tuple[Entry, ...]:
 def _entry(table: Table) -> Entry:
     entered = table.date("entered") or datetime.date.max
     deadline = table.date("deadline") or datetime.date.min
-    for key in ("failures", "runs"):
-        if key not in table.data:
-            table.problem("", f'"{key}" is missing. Say how often the test failed: failures = 3, runs = 40.')
     entry = take(Entry, table, entered=entered, deadline=deadline)
     if entry.failures > entry.runs:
         table.problem("failures", f"{entry.failures} failures of {entry.runs} runs cannot be.")

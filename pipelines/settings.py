@@ -57,7 +57,7 @@ def _value(table: Table, key: Key, default: Any) -> Any:
         case "flag":
             return table.flag(key.name, default)
         case "count":
-            return table.count(key.name, default, least=int(key.least))
+            return table.count(key.name, default, least=int(key.least), required=key.required)
         case "number":
             if key.name not in table.data and not key.required:
                 table.asked.add(key.name)

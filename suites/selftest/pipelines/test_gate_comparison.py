@@ -106,7 +106,9 @@ def test_clause_whose_tests_are_gone_has_no_sample_and_does_not_get_well_by_it()
     gone = decide([record([PASSES_A])], [A, WISH], policy=policy, basis=BASIS)
     assert [item.call for item in gone.comparisons] == ["no-sample"]
     ill = dataclasses.replace(BASIS, regressed=frozenset({WISH.id}))
-    assert decide([record([PASSES_A])], [A, WISH], policy=policy, basis=ill).verdict is Verdict.FAIL
+    decision = decide([record([PASSES_A])], [A, WISH], policy=policy, basis=ill)
+    assert decision.verdict is Verdict.FAIL
+    assert "no run now says that it is better" in texts(decision)
     quick = record([PASSES_A], left_out={"t_w": [WISH.id]})
     assert decide([quick], [A, WISH], policy=policy, basis=ill).comparisons == ()
 
