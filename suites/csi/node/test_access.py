@@ -35,11 +35,14 @@ def test_writable_volume_takes_writes(csi: Bench, rng: Random, mode: str) -> Non
 
 
 @pytest.mark.clause("csi.node-publish.mount-flags-are-applied")
-@pytest.mark.parametrize("flag", ["noatime", "noexec"])
+@pytest.mark.parametrize("flag", ["noatime", "noexec", "nosuid", "nodev", "ro"])
 def test_mount_flag_takes_effect(csi: Bench, flag: str) -> None:
     capability = mount(flags=[flag])
     use = csi.bring_up(csi.create(capability), capability)
-    bits = {"noatime": os.ST_NOATIME, "noexec": os.ST_NOEXEC}[flag]
+    bits = {
+        "noatime": os.ST_NOATIME, "noexec": os.ST_NOEXEC, "nosuid": os.ST_NOSUID, "nodev": os.ST_NODEV,
+        "ro": os.ST_RDONLY,
+    }[flag]  # fmt: skip
     if not os.statvfs(use.target).f_flag & bits:
         raise ClauseViolation("a mount flag has no effect", expected=flag, actual=hex(os.statvfs(use.target).f_flag))
 

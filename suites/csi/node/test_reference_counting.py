@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from fixtures.subjects.csi.bench import Bench, require_mounted
-from fixtures.subjects.csi.content import listing, require_files, write_files
+from fixtures.subjects.csi.content import listing, read_block, require_files, write_block, write_files
 from fixtures.subjects.csi.leaks import mounts_below
 from fixtures.subjects.csi.requests import block, messages, mount
 from reports.model import ClauseViolation, EnvironmentUnfit
@@ -116,3 +116,20 @@ def test_unpublish_leaves_the_parent_folder(csi: Bench) -> None:
     csi.client.call(csi.unpublishing(use))
     if not use.target.parent.is_dir():
         raise ClauseViolation("the parent of the target path is gone", expected="a folder", actual="nothing")
+
+
+@pytest.mark.clause("csi.node-unstage.published-volume-loses-nothing")
+@pytest.mark.parametrize("kind", ["mount", "block"])
+def test_unstage_of_a_published_volume_loses_nothing(csi: Bench, rng: Random, kind: str) -> None:
+    csi.require(STAGE)
+    capability = mount() if kind == "mount" else block()
+    use = csi.bring_up(csi.create(capability), capability)
+    content = write_files(use.target, rng) if kind == "mount" else None
+    written = write_block(use.target, rng) if kind == "block" else ""
+    csi.client.answer(csi.unstaging(use))  # too early, which a driver should refuse
+    csi.take_down(use)
+    again = csi.bring_up(use.volume, capability)
+    if content is not None:
+        require_files(again.target, content, "an unstage while the volume was published")
+    elif read_block(again.target) != written:
+        raise ClauseViolation("an early unstage lost data", expected=written, actual="other bytes")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -15,12 +14,11 @@ from fixtures.subjects.csi.bench import Bench, require_mounted
 from fixtures.subjects.csi.client import Answer
 from fixtures.subjects.csi.content import require_files, write_files
 from fixtures.subjects.csi.leaks import is_mounted, mounts_below
-from fixtures.subjects.csi.requests import from_snapshot, messages, mount, span
+from fixtures.subjects.csi.requests import from_snapshot, mount, span
 from reports.model import ClauseViolation
 from suites.csi.resilience.interrupted import insist, wait_until_settled
-from suites.csi.volumes.growth import expanding
 
-WORKERS = 12
+WORKERS, ROUNDS = 12, 4
 
 
 def side_by_side(deeds: Sequence[Callable[[], Any]]) -> list[Any]:
@@ -35,11 +33,14 @@ def volume_id_of(answer: Answer) -> str:
 
 
 @pytest.mark.clause("csi.create-volume.same-names-at-once-make-one")
-def test_same_name_at_once_makes_one_volume(csi: Bench) -> None:
-    request = csi.creation()
-    made = {answer.volume.volume_id for answer in side_by_side([partial(insist, csi, request)] * WORKERS)}
-    if len(made) != 1:
-        raise ClauseViolation("one name has several volumes", expected="one id", actual=sorted(made))
+@pytest.mark.parametrize("kind", ["empty", "of a snapshot"])
+def test_same_name_at_once_makes_one_volume(csi: Bench, kind: str) -> None:
+    source = from_snapshot(csi.snapshot(csi.create()).snapshot_id) if kind == "of a snapshot" else None
+    for _ in range(ROUNDS):
+        request = csi.creation(source=source)
+        made = {answer.volume.volume_id for answer in side_by_side([partial(insist, csi, request)] * WORKERS)}
+        if len(made) != 1:
+            raise ClauseViolation("one name has several volumes", expected="one id", actual=sorted(made))
 
 
 @pytest.mark.clause("csi.concurrency.one-of-two-sizes-wins")
@@ -61,10 +62,11 @@ def test_same_name_with_two_sizes_at_once_makes_one_volume(csi: Bench) -> None:
 @pytest.mark.clause("csi.create-snapshot.same-names-at-once-make-one")
 def test_same_snapshot_name_at_once_makes_one_snapshot(csi: Bench) -> None:
     csi.require("controller.CREATE_DELETE_SNAPSHOT")
-    request = csi.snapshotting(csi.create().volume_id)
-    made = {answer.snapshot.snapshot_id for answer in side_by_side([partial(insist, csi, request)] * WORKERS)}
-    if len(made) != 1:
-        raise ClauseViolation("one name has several snapshots", expected="one id", actual=sorted(made))
+    for _ in range(ROUNDS):
+        request = csi.snapshotting(csi.create().volume_id)
+        made = {answer.snapshot.snapshot_id for answer in side_by_side([partial(insist, csi, request)] * WORKERS)}
+        if len(made) != 1:
+            raise ClauseViolation("one name has several snapshots", expected="one id", actual=sorted(made))
 
 
 @pytest.mark.clause("csi.concurrency.snapshots-at-once-do-not-mix")
@@ -160,65 +162,3 @@ def test_publish_beside_unpublish_can_be_ended(csi: Bench, rng: Random) -> None:
     assert not is_mounted(use.target), "a publish beside an unpublish left a mount that no unpublish takes away"
     csi.client.call(csi.publishing(use))
     require_files(use.target, content, "publishes beside unpublishes")
-
-
-@pytest.mark.clause("csi.concurrency.parallel-expansions-keep-the-largest")
-def test_expansions_at_once_keep_the_largest(csi: Bench) -> None:
-    csi.require("controller.EXPAND_VOLUME")
-    volume = csi.create()
-    sizes = [volume.capacity_bytes + step * (1 << 20) for step in range(1, 7)]
-
-    side_by_side([partial(insist, csi, expanding(volume, size)) for size in sizes])
-    final = csi.client.call(expanding(volume, sizes[0])).capacity_bytes
-    if final < sizes[-1]:
-        raise ClauseViolation("expansions at once lost the largest", expected=sizes[-1], actual=final)
-
-
-@pytest.mark.clause("csi.concurrency.restore-beside-snapshot-deletion-is-whole")
-def test_restore_beside_the_deletion_of_its_snapshot_is_whole_or_refused(csi: Bench, rng: Random) -> None:
-    csi.require("controller.CREATE_DELETE_SNAPSHOT")
-    use = csi.bring_up(csi.create())
-    content = write_files(use.target, rng)
-    for order in (1, -1, 1, -1):
-        snapshot_id = csi.snapshot(use.volume).snapshot_id
-        gone = messages().DeleteSnapshotRequest(
-            snapshot_id=snapshot_id, secrets=csi.options.secrets_of("DeleteSnapshot")
-        )
-        deeds = [
-            partial(wait_until_settled, csi, csi.creation(source=from_snapshot(snapshot_id))),
-            partial(wait_until_settled, csi, gone),
-        ]
-        restored, _ = side_by_side(deeds[::order])[::order]
-        if restored.is_ok:
-            require_files(csi.bring_up(restored.response.volume).target, content, "a restore beside its deletion")
-        elif restored.code not in ("NOT_FOUND", "FAILED_PRECONDITION"):
-            raise ClauseViolation("a restore beside its deletion", expected="OK or NOT_FOUND", actual=str(restored))
-
-
-@pytest.mark.clause("csi.concurrency.volumes-at-once-do-not-mix")
-def test_volumes_brought_up_at_once_do_not_mix(csi: Bench, rng: Random) -> None:
-    volumes = [csi.create() for _ in range(4)]
-    uses = side_by_side([partial(csi.bring_up, volume) for volume in volumes])
-    contents = [write_files(use.target, rng, f"v{number}") for number, use in enumerate(uses)]
-    for use, content in zip(uses, contents, strict=True):
-        require_files(use.target, content, "bringing up several volumes at once")
-    side_by_side([partial(csi.take_down, use) for use in uses])
-    assert not mounts_below(csi.folder), "volumes taken down at once left mounts"
-
-
-@pytest.mark.clause("csi.concurrency.parallel-expansions-keep-the-largest")
-@pytest.mark.parametrize("delay", [0.002, 0.01, 0.05])
-def test_smaller_expansion_that_comes_while_a_larger_one_is_under_way_does_not_win(csi: Bench, delay: float) -> None:
-    csi.require("controller.EXPAND_VOLUME")
-    volume = csi.create()
-    large, small = (volume.capacity_bytes + step * (1 << 20) for step in (16, 4))
-    first, second = (expanding(volume, size) for size in (large, small))
-
-    def come_later() -> None:
-        time.sleep(delay)
-        insist(csi, second)
-
-    side_by_side([partial(insist, csi, first), come_later])
-    final = csi.client.call(second).capacity_bytes
-    if final < large:
-        raise ClauseViolation("an expansion that came later took the room away again", expected=large, actual=final)

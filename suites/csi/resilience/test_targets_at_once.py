@@ -1,4 +1,4 @@
-"""Several target paths of one volume published and unpublished side by side."""
+"""Several target paths, of one volume and of several, published and unpublished side by side."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from fixtures.subjects.csi.bench import Bench, require_mounted
 from fixtures.subjects.csi.content import require_files, user_files, write_files
-from fixtures.subjects.csi.leaks import is_mounted
+from fixtures.subjects.csi.leaks import is_mounted, mounts_below
 from fixtures.subjects.csi.requests import mount
 from reports.model import ClauseViolation
 from suites.csi.node.test_node_conflicts import volume_for
@@ -53,3 +53,14 @@ def test_volumes_published_at_once_are_each_at_their_target(csi: Bench, rng: Ran
                     "a target published beside others shows another volume",
                     expected=sorted(content.digests), actual=found[:8],
                 )  # fmt: skip
+
+
+@pytest.mark.clause("csi.concurrency.volumes-at-once-do-not-mix")
+def test_volumes_brought_up_at_once_do_not_mix(csi: Bench, rng: Random) -> None:
+    volumes = [csi.create() for _ in range(4)]
+    uses = side_by_side([partial(csi.bring_up, volume) for volume in volumes])
+    contents = [write_files(use.target, rng, f"v{number}") for number, use in enumerate(uses)]
+    for use, content in zip(uses, contents, strict=True):
+        require_files(use.target, content, "bringing up several volumes at once")
+    side_by_side([partial(csi.take_down, use) for use in uses])
+    assert not mounts_below(csi.folder), "volumes taken down at once left mounts"

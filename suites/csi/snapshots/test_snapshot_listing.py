@@ -10,7 +10,9 @@ import pytest
 from fixtures.subjects.csi.bench import Bench
 from fixtures.subjects.csi.requests import messages
 from reports.model import ClauseViolation
+from suites.csi.resilience.repeated import facts
 from suites.csi.snapshots.descriptions import MEANWHILE, let_the_source_go_on, require_same_snapshot
+from suites.csi.volumes.pages import all_entries
 
 MAKE, LIST, GET = "controller.CREATE_DELETE_SNAPSHOT", "controller.LIST_SNAPSHOTS", "controller.GET_SNAPSHOT"
 PAGES = 1000  # a listing that needs more does not end
@@ -169,3 +171,21 @@ def test_description_of_an_absent_snapshot_is_not_found(csi: Bench, before: str)
         csi.client.call(request)
     csi.client.call(csi.unsnapshotting(snapshot.snapshot_id))
     csi.client.require_refusal(request, "NOT_FOUND", because="the snapshot is gone")
+
+
+@pytest.mark.clause("csi.list-snapshots.pages-hold-whole-entries")
+@pytest.mark.parametrize("filtered", [False, True], ids=["all", "of one volume"])
+def test_entries_of_small_pages_of_snapshots_are_those_of_one_page(csi: Bench, filtered: bool) -> None:
+    csi.require(LIST)
+    volume, other = csi.create(), csi.create()
+    ours = [csi.snapshot(one) for one in (volume, other, volume, other, volume)]
+    ids = {made.snapshot_id for made in ours if not filtered or made.source_volume_id == volume.volume_id}
+    wanted = {"source_volume_id": volume.volume_id} if filtered else {}
+
+    def entries(most: int) -> dict[str, Any]:
+        found = all_entries(csi, messages().ListSnapshotsRequest(max_entries=most, **wanted))
+        return {entry.snapshot.snapshot_id: facts(entry) for entry in found if entry.snapshot.snapshot_id in ids}
+
+    whole, paged = entries(0), entries(2)
+    if whole != paged or set(whole) != ids:
+        raise ClauseViolation("a snapshot is listed otherwise on a small page", expected=whole, actual=paged)

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from fixtures.subjects.csi.bench import Bench
-from fixtures.subjects.csi.requests import from_volume, messages
+from fixtures.subjects.csi.requests import from_volume, messages, mount
 from fixtures.wait import wait_until
 from reports.model import ClauseViolation, NotApplicable
+from suites.csi.resilience.repeated import facts
 from suites.csi.volumes.descriptions import LIST, entries_of, entry_of, require_agreement
 from suites.csi.volumes.pages import all_entries, require_each_once
 
@@ -138,3 +139,25 @@ def test_page_of_negative_length_is_invalid(csi: Bench) -> None:
     csi.create()
     request = messages().ListVolumesRequest(max_entries=-1)
     csi.client.require_refusal(request, "INVALID_ARGUMENT", because="a page cannot have -1 entries")
+
+
+@pytest.mark.clause("csi.list-volumes.pages-hold-whole-entries")
+@pytest.mark.parametrize("size", [1, 2])
+def test_entries_of_small_pages_are_those_of_one_page(csi: Bench, size: int) -> None:
+    csi.require(LIST)
+    ours = [csi.create() for _ in range(3)]
+    ours.append(csi.bring_up(csi.create()).volume)  # attached, where the driver attaches
+    for volume in ours[:2]:
+        csi.attach(volume, mount())
+    ids = {volume.volume_id for volume in ours}
+
+    def entries(most: int) -> dict[str, Any]:
+        found = all_entries(csi, messages().ListVolumesRequest(max_entries=most))
+        return {entry.volume.volume_id: facts(entry) for entry in found if entry.volume.volume_id in ids}
+
+    whole, paged = entries(0), entries(page_size(csi, size))
+    if whole != paged:
+        raise ClauseViolation(
+            "a volume is listed otherwise on a small page", expected=whole, actual=paged,
+            question="Is a page after the first one filled by other code?",
+        )  # fmt: skip

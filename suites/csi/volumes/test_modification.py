@@ -133,3 +133,17 @@ def test_modified_volume_in_use_keeps_its_data(csi: Bench, rng: Random) -> None:
     require_files(use.target, content, "a modification")
     csi.take_down(use)
     require_files(csi.bring_up(use.volume).target, content, "a modification, and being taken down and brought up")
+
+
+@pytest.mark.clause("csi.restart.volumes-are-kept")
+def test_killed_driver_knows_the_modified_values(csi: Bench) -> None:
+    if not csi.driver.owned:
+        raise NotApplicable("the driver is not ours to kill")
+    volume, first, second = readable(csi)
+    csi.client.call(modifying(volume, second))
+    csi.restart()
+    if not has(csi, volume, second) or has(csi, volume, first):
+        raise ClauseViolation(
+            "a kill of the driver took a modification back", expected=second, actual=first,
+            question="What does the driver know only in memory?",
+        )  # fmt: skip
