@@ -11,15 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipelines import basis, cli, closing
-from pipelines.configuration import Misconfigured
 from pipelines.github import artifacts, commands, inputs, judgement, telling
 from pipelines.logbook import now, write
 from pipelines.screen import Screen
 from reports import attest, verification
-from reports.envelope import EnvelopeError
-from reports.keys import KeyFileError
 from reports.model import Decision, Verdict, to_json
-from reports.run_folder import RunFolderError
 
 NEXT_BASIS = "next-basis.json"
 
@@ -36,8 +32,10 @@ def sign(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
         texts = telling.annotated(found, given.candidate.path)
         print("\n".join(commands.errors(texts, file=options.candidate, title=f"Not signed: {leg.verdict}")))
         return leg.verdict.exit_code
-    key = environment.get("SIGNING_KEY", "")
-    envelope = _add(run, key) if options.add else _sign(run, key, leg.decisions)
+    status = _signed(run, environment.get("SIGNING_KEY", ""), leg.decisions, options.add)
+    if status:
+        return status
+    envelope = run / attest.SIGNOFF
     statement = json.loads(verification.read_envelope(envelope).payload)
     predicate, subjects = options.folder / "predicate.json", options.folder / "subjects.sha256"
     write(predicate, json.dumps(statement["predicate"], indent=1, sort_keys=True) + "\n")
@@ -60,30 +58,29 @@ def _name(envelope: Path, leg: str, attempt: int) -> str:
     return f"signed-{len(verification.read_envelope(envelope).signatures)}-{artifacts.name_of(leg, attempt)}"
 
 
-def _sign(run: Path, key: str, decisions: Sequence[Decision]) -> Path:
-    """Sign afresh what was decided here. Misconfigured: it cannot be signed.
+def _signed(run: Path, key: str, decisions: Sequence[Decision], add: bool) -> int:
+    """Sign afresh what was decided here, or add a signature to a sign-off. The exit code of `python -m pipelines sign`.
 
     The runner of the trial ran the candidate's code as root, so nothing that it decided, rendered or signed is taken
     over: only its records are, and those were judged.
     """
-    for decision in decisions:
-        write(run / "decisions" / f"{decision.stage}.json", json.dumps(to_json(decision), indent=1) + "\n")
-    closing.render(run, Screen())
-    try:
-        with _key_file(key) as file:
-            attest.sign(run, [file])
-    except (EnvelopeError, KeyFileError, RunFolderError, ValueError) as error:
-        raise Misconfigured([f"not signed: {error}"]) from error
-    return run / attest.SIGNOFF
+    if not add:
+        for decision in decisions:
+            write(run / "decisions" / f"{decision.stage}.json", json.dumps(to_json(decision), indent=1) + "\n")
+        closing.render(run, Screen())
+    with _key_file(key) as file:
+        return _call(["sign", str(run), "--key", str(file), *(["--add"] if add else [])], "Sign-off")[0]
 
 
-def _add(run: Path, key: str) -> Path:
-    """One more signature over what another role has signed. Misconfigured: nobody has, or it does not hold."""
-    try:
-        with _key_file(key) as file:
-            return attest.add_signature(run / attest.SIGNOFF, file)
-    except (EnvelopeError, KeyFileError, RunFolderError, ValueError) as error:
-        raise Misconfigured([f"not signed: {error}"]) from error
+def _call(argv: Sequence[str], title: str) -> tuple[int, str]:
+    """A command of `python -m pipelines`: its exit code and all it said. What it says of errors becomes annotations."""
+    said, wrong = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(wrong):
+        status = cli.main(list(argv))
+    print("\n".join(commands.quiet(said.getvalue().splitlines())))
+    for line in filter(None, wrong.getvalue().splitlines()):
+        print(commands.error(line, title=title))
+    return status, said.getvalue() + wrong.getvalue()
 
 
 @contextlib.contextmanager
@@ -105,14 +102,9 @@ def promote(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     for option, files in (("--key", options.keys), ("--ledger-trust", options.ledger_trust)):
         for name in filter(None, map(str.strip, files.splitlines())):
             argv += [option, str(workspace / name)]
-    said, refused = io.StringIO(), io.StringIO()
-    key_file = _key_file(environment.get("LEDGER_KEY", ""))
-    with key_file as key, contextlib.redirect_stdout(said), contextlib.redirect_stderr(refused):
-        status = cli.main([*argv, "--ledger-key", str(key)])
-    print("\n".join(commands.quiet(said.getvalue().splitlines())))
-    for line in filter(None, refused.getvalue().splitlines()):
-        print(commands.error(line, title=f"Promotion to {options.to}"))
+    with _key_file(environment.get("LEDGER_KEY", "")) as key:
+        status, said = _call([*argv, "--ledger-key", str(key)], f"Promotion to {options.to}")
     verdict = "promoted" if status == 0 else "not promoted"
-    text = f"## {commands.plain(options.to)}: {verdict}\n\n{commands.plain(said.getvalue() + refused.getvalue())}\n"
+    text = f"## {commands.plain(options.to)}: {verdict}\n\n{commands.plain(said)}\n"
     commands.summarise(environment.get("GITHUB_STEP_SUMMARY", ""), text)
     return status

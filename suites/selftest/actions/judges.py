@@ -111,23 +111,23 @@ def ask(request: Mapping[str, Any]) -> Any:
 @cache
 def _node() -> subprocess.Popen[str]:
     """One Node for all questions of this process. It ends when its input does: with this process."""
-    return subprocess.Popen(["node", str(_bundle())], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(["node", str(bundle())], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 @cache
-def _bundle() -> Path:
+def bundle() -> Path:
     """GitHub's packages and our question in one file, made once for each state of the lock and the question."""
     missing = [name for name in ("node", "npm") if shutil.which(name) is None]
     if missing:
         pytest.skip(f"could not run: no {' and no '.join(missing)} here; GitHub's own parser is written for Node")
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(GITHUB.iterdir()))).hexdigest()[:16]
-    bundle = cache_root() / "objects" / f"github-parser-{digest}.cjs"
-    if not bundle.exists():
+    made = cache_root() / "objects" / f"github-parser-{digest}.cjs"
+    if not made.exists():
         with Cache().scratch() as scratch:
             _build(scratch)
             # Several workers may come here at once: each makes its own, and the last one is as good as the first.
-            (scratch / "ask.cjs").replace(bundle)
-    return bundle
+            (scratch / "ask.cjs").replace(made)
+    return made
 
 
 def _build(scratch: Path) -> None:

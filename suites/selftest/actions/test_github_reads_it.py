@@ -150,3 +150,9 @@ def test_record_is_kept_after_a_failure_and_the_verdict_ends_the_job(parsed: dic
         {"expression": keep["if"], "contexts": {"steps": {"run": {"outputs": {}}}}, "status": status("success")}
     )
     assert judges.ask({"evaluate": asked}) == [True, True, False]
+
+
+def test_machine_without_node_is_told_apart_from_a_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    with pytest.raises(pytest.skip.Exception, match="could not run: no node and no npm here"):
+        judges.bundle.__wrapped__()

@@ -117,6 +117,13 @@ def test_inputs_of_a_leg_reach_the_command_line(machine: Machine) -> None:
     assert job.outputs == {"attempt": "1"}
 
 
+def test_trial_action_alone_gives_verdict_and_run_folder(machine: Machine) -> None:
+    (machine.root / "temp").mkdir()
+    good, outputs = machine.action("trial", {"candidate": "candidate.toml"}, [])
+    assert (good, outputs["verdict"]) == (True, "PASS")
+    assert (Path(outputs["run-folder"]) / "report.html").is_file()
+
+
 def test_matrix_passes_only_with_every_leg(machine: Machine) -> None:
     legs = [{"name": "one"}, {"name": "two"}]
     given = {**TRIAL, "legs": json.dumps(legs)}
