@@ -95,6 +95,7 @@ def record_findings(
         yield from _harness(record)
         yield from _selection(stage, record, again)
         yield from _unplanned(record, again)
+        yield from _unknown(record, catalogue, again)
         for fault in attempts.faults(record.results):
             yield Finding.of(Verdict.INVALID, f"{fault}.", again)
         yield from _ending(record, again)
@@ -152,6 +153,17 @@ def _unplanned(record: Record, again: str) -> Iterable[Finding]:
         if result.outcome is Outcome.PASS and not set(result.clauses) <= set(planned.get(result.test, ())):
             text = f"{result.test} passed for clauses that the plan does not give it; the record was put together."
             yield Finding.of(Verdict.INVALID, text, again)
+
+
+def _unknown(record: Record, catalogue: Catalogue, again: str) -> Iterable[Finding]:
+    """Clauses that the very catalogue which the record names does not hold: nobody would ever look at them."""
+    if record.run.catalogue != catalogue.digest:
+        return
+    planned = record.planned.tests.values() if record.planned else ()
+    named = {clause for clauses in (*planned, *(result.clauses for result in record.results)) for clause in clauses}
+    for clause in sorted(named - set(catalogue.clauses)):
+        text = f"The record names the clause {clause}, and the catalogue that it was made with has none of that name."
+        yield Finding.of(Verdict.INVALID, text, again)
 
 
 def _ending(record: Record, again: str) -> Iterable[Finding]:

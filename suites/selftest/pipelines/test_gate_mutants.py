@@ -38,6 +38,7 @@ MUTANTS: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
         "item.required and not (False and",
         ("policy",),
     ),
+    "unknown_clauses_pass": ("integrity.py", "sorted(named - set(catalogue.clauses))", "()", ("trust",)),
     "key_tests_void_nothing": (
         "key_tests.py",
         "Verdict.INVALID, text, repair",
@@ -117,6 +118,7 @@ FILES = {
     "rules": "test_gate_rules.py",
     "waivers": "test_gate_waivers.py",
     "policy": "test_gate_policy.py",
+    "trust": "test_gate_trust.py",
     "comparison": "test_gate_comparison.py",
     "scope": "test_waiver_scope.py",
     "quarantine": "test_quarantine.py",

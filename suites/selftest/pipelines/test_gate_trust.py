@@ -39,6 +39,7 @@ RECORDS: dict[str, tuple[Record, str]] = {
         record([PASSES_A, result("t_w", Outcome.FAIL, "csi.w")], end=End("x", 0)),
         "say otherwise",
     ),
+    "a clause that nobody knows": (record([PASSES_A, result("t_w", Outcome.PASS, "csi.typo")]), "the clause csi.typo"),
     "a subject of one's own": (record([PASSES_A], subjects={"csi_endpoint": "unix:///x"}), "--csi-endpoint"),
 }
 COMMANDS = ["-kfoo", "--ignore=suites/csi/test_x.py", "suites/csi/test_x.py", "-m not slow", "--deselect=x"]
