@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     _verify(commands.add_parser("verify", help="check a signed sign-off, offline"))
     report = commands.add_parser("report", help="render the report of a run again")
     report.add_argument("run", type=Path, metavar="RUN", help="a run folder, e.g. runs/20261123-221500-1a2b")
+    report.add_argument("--pdf", action="store_true", help="write report.pdf, and nothing else")
     _gate(commands.add_parser("gate", help="decide again from a run's files, on any machine"))
     _replay(commands.add_parser("replay", help="decide old runs again under a new policy, and show what changes"))
     _promote(commands.add_parser("promote", help="release what a sign-off stands for, by its digests"))

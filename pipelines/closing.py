@@ -26,7 +26,7 @@ def verdict(stages: Sequence[Stage], decisions: Sequence[Decision], error: str =
 
 
 def render(folder: Path, screen: Screen) -> Path | None:
-    """Render report.html, junit.xml and ctrf.json; None (and why, on screen) where that failed."""
+    """Render report.html, summary.md, junit.xml and ctrf.json; None (and why, on screen) where that failed."""
     try:
         return render_all(folder)["html"]
     except Exception as error:  # noqa: BLE001 - a report that cannot be made must not change the verdict or hide it.

@@ -13,13 +13,23 @@ from pipelines.configuration import Misconfigured
 from pipelines.logbook import now as present
 from pipelines.recorded import read_json, require_run
 from pipelines.screen import Screen, show_decision
+from reports import findings
 from reports.model import Decision, Verdict, to_json
-from reports.run_folder import moment
+from reports.record import RecordError
+from reports.run_folder import RunFolderError, moment
 
 
 def report(given: argparse.Namespace) -> int:
-    """Render a run's report again."""
+    """Render a run's report again, or as PDF alone: that leaves untouched what was signed."""
     require_run(given.run)
+    if given.pdf:
+        from reports.render.pdf import render_pdf  # fonts and images come with it: a second that others do not need
+
+        try:
+            print(render_pdf(findings.of_folder(given.run)))
+        except (RunFolderError, RecordError) as error:
+            raise Misconfigured([str(error)]) from error
+        return 0
     page = closing.render(given.run, Screen())
     if page is None:
         return Verdict.INVALID.exit_code

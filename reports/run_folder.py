@@ -18,7 +18,8 @@
       <stage>/record-<name>.jsonl     results) beside it
       <stage>/...                     evidence; Evidence.path is relative to the stage folder (or to runs/<id>)
       decisions/<stage>.json          to_json(Decision), one per gate that decided
-      report.html junit.xml ctrf.json signoff.dsse.json     written by reports/
+      report.html summary.md junit.xml ctrf.json            written by reports/
+      signoff.dsse.json attestations/ manifest.sha256       written by reports/ when it is signed
       log/                            free; not read
 
 run.json, keys marked * required:

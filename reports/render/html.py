@@ -19,6 +19,7 @@ from reports.catalogue import Catalogue
 from reports.findings import STANDINGS, UNTESTED, Findings
 from reports.model import Evidence, Level, Part
 from reports.render import words
+from reports.render.document import headline, statistics_of
 from reports.render.files import write_atomically
 from reports.run_folder import RunFolder, Stage
 
@@ -82,6 +83,7 @@ def page_of(found: Findings) -> str:
         tested=_tested_view(found),
         untested=_untested_view(found),
         failures=_failure_views(found),
+        statistics=[block for block in statistics_of(found) if block.rows],
         components=_component_views(found.run),
         files=found.run.digests(),
     )
@@ -95,23 +97,6 @@ def _content_policy(style: str, script: str) -> str:
         f"default-src 'none'; style-src {source(style)}; script-src {source(script)}; "
         "base-uri 'none'; form-action 'none'"
     )
-
-
-def headline(found: Findings) -> str:
-    """What the verdict means for this candidate, as the rest of a sentence that starts with its name."""
-    reached = [stage.name for stage in found.run.stages if stage.decision is not None]
-    last = found.run.stages[-1].name if found.run.stages else ""
-    match found.run.verdict.value:
-        case "PASS" if reached and reached[-1] == last:
-            return f"is fit for {last}"
-        case "PASS":
-            return f"passed up to stage {reached[-1]}"
-        case "FAIL":
-            return "is not fit to go on"
-        case "INCONCLUSIVE":
-            return "cannot be judged yet"
-        case _:
-            return "was not judged: this run is void"
 
 
 def _stage_view(found: Findings, stage: Stage) -> dict[str, Any]:

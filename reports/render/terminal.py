@@ -14,7 +14,8 @@ from typing import TextIO
 from reports import findings
 from reports.findings import STANDINGS, Findings
 from reports.model import Verdict
-from reports.render.html import JUDGED, LABELS, headline
+from reports.render.document import headline
+from reports.render.html import JUDGED, LABELS
 from reports.render.words import clean, plural, span
 
 LINES = 24

@@ -1,0 +1,143 @@
+"""The Markdown summary and the PDF: all that a reader needs, within GitHub's bytes, and nothing smuggled in."""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from pathlib import Path
+
+import pytest
+
+from pipelines.cli import main
+from reports import attest, findings
+from reports.findings import Findings
+from reports.render import pdf
+from reports.render.html import page_of
+from reports.render.markdown import BUDGET, escape, markdown_of
+from suites.selftest.reports import synthetic
+
+COMPARISON = {
+    "clause": "cni.add.unusual", "call": "regressed", "failures": 4, "runs": 9, "basis_failures": 1, "basis_runs": 60,
+    "p": 0.00123, "adjusted": 0.0456, "least_p": 0.0001, "detectable": 31.5,
+}  # fmt: skip
+MEASUREMENT = {"figure": "cluster.ready", "standing": "fail", "direction": "lower", "value": 42.5, "limit": 30.0}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A run that failed, with statistics in its decision."""
+    folder = synthetic.write(tmp_path / "r")
+    path = folder / "decisions" / "staging.json"
+    decision = json.loads(path.read_text())
+    decision |= {"comparisons": [COMPARISON], "measurements": [MEASUREMENT], "flakes": ["suites/cni/test_x.py::test_y"]}
+    path.write_text(json.dumps(decision))
+    return folder
+
+
+@pytest.fixture
+def found(folder: Path) -> Findings:
+    return findings.of_folder(folder)
+
+
+def text_in(document: bytes) -> bytes:
+    """What a PDF with built-in fonts says: its streams, unpacked."""
+    return b"".join(zlib.decompress(item) for item in re.findall(rb"stream\n(.*?)\nendstream", document, re.S))
+
+
+def test_summary_holds_decision_reasons_statistics_waivers_gaps_materials_and_digests(found: Findings) -> None:
+    text = markdown_of(found)
+    assert text.startswith("# FAIL: atlas 2026.11 is not fit to go on\n")
+    assert all(escape(reason.text) in text for reason in found.remedies)
+    for heading in (
+        "Stages", "What would let it go on", "Failures", "Beside the last sign-off", "Measured figures", "Flaky tests",
+        "Waivers used", "Not tested", "Environment", "Bill of materials", "What is signed",
+    ):  # fmt: skip
+        assert f"\n## {heading}\n" in text
+    assert "| cni.add.unusual | worse | 4 of 9 | 1 of 60 | 0.0012 | 0.0456 | 31.5 points |" in text
+    assert "| cluster.ready | fail (lower) | 42.5 | 30 | none |" in text
+    assert all(escape(item.what) in text for item in found.untested)
+    assert all(digest in text for part in found.run.parts for digest in part.sha256.values())
+    assert all(digest in text for digest in found.run.digests().values())
+
+
+def test_every_row_has_as_many_cells_as_its_table(found: Findings) -> None:
+    width = 0
+    for line in markdown_of(found).splitlines():
+        cells = len(re.findall(r"(?<!\\)\|", line))
+        if line.startswith("|"):
+            width = width or cells
+            assert cells == width, line
+        else:
+            width = 0
+
+
+@pytest.mark.parametrize("budget", [2000, 5000, 9000])
+def test_summary_is_cut_to_its_bytes_with_a_note_and_keeps_what_matters_most(found: Findings, budget: int) -> None:
+    whole, cut = markdown_of(found), markdown_of(found, budget)
+    assert budget - 1000 < len(cut.encode()) <= budget
+    kept, _, note = cut.rpartition("\n> Cut here")
+    assert whole.startswith(kept)
+    left = int(re.findall(r"(\d+) more lines", note)[0])
+    assert left == len(whole.splitlines()) - len(kept.splitlines())
+    assert "FAIL" in cut.splitlines()[0]
+
+
+def test_summary_of_very_much_stays_within_what_github_takes(folder: Path) -> None:
+    run = json.loads((folder / "run.json").read_text())
+    run["untested"] = [{"what": f"thing {number} ÿ€𝄞", "reason": "x" * 150} for number in range(9000)]
+    (folder / "run.json").write_text(json.dumps(run))
+    text = markdown_of(findings.of_folder(folder))
+    assert len(text.encode()) <= BUDGET < 1024 * 1024
+    assert len(text.encode()) > BUDGET - 1000
+    assert "Cut here" in text
+
+
+def test_hostile_texts_mean_themselves(tmp_path: Path) -> None:
+    text = markdown_of(findings.of_folder(synthetic.write(tmp_path / "h", hostile=True)))
+    assert "<script" not in text
+    assert "<img" not in text
+    assert escape("a|b\n# [x](y) `c` @me <b>&") == r"a\|b # \[x\](y) \`c\` \@me &lt;b&gt;&amp;"
+    assert [escape(line) for line in ("# x", "- x", "1. x", "20) x")] == [r"\# x", r"\- x", r"1\. x", r"20\) x"]
+
+
+def test_page_shows_the_statistics_where_there_are_any(found: Findings, tmp_path: Path) -> None:
+    page = page_of(found)
+    assert 'id="statistics"' in page
+    assert "31.5 points" in page
+    assert 'id="statistics"' not in page_of(findings.of_folder(synthetic.write(tmp_path / "plain")))
+
+
+def test_pdf_says_what_the_summary_says_and_is_the_same_every_time(
+    found: Findings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pdf, "_FONTS", ())
+    document = pdf.pdf_of(found)
+    assert document.startswith(b"%PDF-")
+    assert pdf.pdf_of(found) == document
+    said = text_in(document)
+    for word in (b"FAIL:", b"unusual", b"Bill of materials", b"31.5"):
+        assert word in said
+
+
+def test_pdf_of_texts_in_other_scripts_is_made_with_and_without_a_font(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = json.loads((folder / "run.json").read_text())
+    run["untested"] = [{"what": f"Łódź 北京 {'w' * 300}", "reason": "✓ 𝄞 \u202e"}]
+    (folder / "run.json").write_text(json.dumps(run))
+    assert pdf.render_pdf(findings.of_folder(folder)).read_bytes().startswith(b"%PDF-")
+    monkeypatch.setattr(pdf, "_FONTS", ())
+    assert b"u5317" in text_in(pdf.pdf_of(findings.of_folder(folder)))
+
+
+def test_pdf_on_request_leaves_what_was_signed(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEATRIAL_HOME", str(tmp_path / "home"))
+    assert main(["report", str(folder)]) == 0
+    attest.sign(folder)
+    before = attest.verify(folder / attest.SIGNOFF)
+    assert main(["report", str(folder), "--pdf"]) == 0
+    assert (folder / "report.pdf").read_bytes().startswith(b"%PDF-")
+    assert attest.verify(folder / attest.SIGNOFF).problems == before.problems
+    (folder / "run.json").write_text("{")
+    assert main(["report", str(folder), "--pdf"]) == 3
