@@ -15,6 +15,7 @@ from fixtures.subjects.csi.content import BLOCK_BYTES, device_bytes, write_block
 from fixtures.subjects.csi.metadata import METADATA, Range, Stream, allocated, delta, read_stream, require_covered
 from fixtures.subjects.csi.requests import block, from_snapshot
 from reports.model import ClauseViolation, NotApplicable
+from suites.csi.snapshots.descriptions import let_the_source_go_on
 from suites.csi.volumes.growth import EXPAND, expanded_offline, node_expanding
 
 BLKDISCARD = 0x1277  # linux/fs.h
@@ -213,3 +214,26 @@ def test_delta_of_two_snapshots_without_a_write_is_empty(csi: Bench, rng: Random
     found = read_stream(csi, delta(base, target)).ranges
     if found:
         raise ClauseViolation("nothing was written between two snapshots", expected="no range", actual=found[:8])
+
+
+@pytest.mark.clause("csi.metadata.outlives-what-the-volume-goes-through")
+@pytest.mark.parametrize("meanwhile", ["deleted", "expanded", "killed"])
+def test_ranges_are_the_same_whatever_becomes_of_the_volume(csi: Bench, rng: Random, meanwhile: str) -> None:
+    use = disk(csi)
+    written(use, rng, 1 << 20, 3 << 20)
+    base = csi.snapshot(use.volume)
+    written(use, rng, 5 << 20)
+    target = csi.snapshot(use.volume)
+    before = [read_stream(csi, request).ranges for request in (allocated(target), delta(base, target))]
+    if meanwhile == "killed":
+        if not csi.driver.owned:
+            raise NotApplicable("the driver is not ours to kill")
+        csi.restart()
+    else:
+        csi.take_down(use)
+        let_the_source_go_on(csi, use.volume, f"its volume was {meanwhile}", block())
+    after = [read_stream(csi, request).ranges for request in (allocated(target), delta(base, target))]
+    if after != before:
+        raise ClauseViolation(
+            f"the metadata of a snapshot changed when its volume was {meanwhile}", expected=before, actual=after
+        )

@@ -10,9 +10,10 @@ import pytest
 
 from fixtures.subjects.csi.bench import Bench
 from fixtures.subjects.csi.content import device_bytes, usable
-from fixtures.subjects.csi.requests import MIB, block, messages
+from fixtures.subjects.csi.requests import MIB, block, messages, mount, span
 from reports.model import ClauseViolation, NotApplicable
 from suites.csi.node.measuring import STATS, measuring, usage_of
+from suites.csi.volumes.growth import EXPAND, METADATA, expanded_offline, node_expanding
 
 WRITTEN = 4 * MIB
 TOLERANCE = 0.1  # of a total: what tables of a file system, rounding and other writers may make of a difference
@@ -106,3 +107,34 @@ def test_statistics_follow_writes(csi: Bench) -> None:
     grown = after.used - before.used
     if not WRITTEN * 0.5 <= grown <= WRITTEN * 2:
         raise ClauseViolation("the usage does not follow a write", expected=f"about {WRITTEN} more", actual=grown)
+
+
+@pytest.mark.clause("csi.node-stats.total-follows-expansion")
+@pytest.mark.parametrize("kind", ["mount", "block"])
+def test_statistics_of_an_expanded_volume_tell_the_new_size(csi: Bench, kind: str) -> None:
+    csi.require(STATS, EXPAND)
+    capability, size = block() if kind == "block" else mount(), 4 * csi.options.capacity
+    use = csi.bring_up(csi.create(capability), capability)
+    before = usage_of(csi, use, "BYTES").total
+    use, needs_node = expanded_offline(csi, use, size)
+    if needs_node:
+        csi.client.call(node_expanding(use, size))
+    after = usage_of(csi, use, "BYTES").total
+    if before and after < size * METADATA:
+        raise ClauseViolation(
+            "the statistics of an expanded volume tell another size", expected=f"about {size}", actual=after,
+            question="Is the size told that the volume was made with?",
+        )  # fmt: skip
+
+
+@pytest.mark.clause("csi.node-stats.total-is-the-volumes")
+@pytest.mark.parametrize("kind", ["mount", "block"])
+def test_statistics_of_two_volumes_tell_each_its_own_size(csi: Bench, kind: str) -> None:
+    csi.require(STATS)
+    capability, usual = block() if kind == "block" else mount(), csi.options.capacity
+    sizes = [usual, 8 * usual]
+    uses = [csi.bring_up(csi.create(capability, capacity=span(size, size)), capability) for size in sizes]
+    for size, use in [*zip(sizes, uses, strict=True)][::-1]:
+        told, (seen, _) = usage_of(csi, use, "BYTES").total, total_at(use.target, "BYTES")
+        if told and seen <= 2 * sizes[1] and not size * METADATA <= told <= 2 * size:  # else a share tells its own
+            raise ClauseViolation("the statistics tell the size of another volume", expected=size, actual=told)

@@ -12,11 +12,11 @@ SECOND = 1_000_000_000  # nanoseconds
 MEANWHILE = ["nothing", "its volume was expanded", "its volume was deleted"]
 
 
-def let_the_source_go_on(csi: Bench, volume: Any, meanwhile: str) -> None:
+def let_the_source_go_on(csi: Bench, volume: Any, meanwhile: str, capability: Any = None) -> None:
     """Do one of MEANWHILE to the volume of a snapshot. NotApplicable: the driver does not, with a snapshot there."""
     if meanwhile == "its volume was expanded":
         csi.require(EXPAND)
-        request: Any = expanding(volume, 2 * max(csi.options.capacity, volume.capacity_bytes))
+        request: Any = expanding(volume, 2 * max(csi.options.capacity, volume.capacity_bytes), capability=capability)
     elif meanwhile == "its volume was deleted":
         request = csi.deletion(volume.volume_id)
     else:
