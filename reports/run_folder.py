@@ -40,7 +40,8 @@ run.json, keys marked * required:
       "departures" [str]: how the provider differs from a production node, one sentence each
       "waivers"    all waivers that the gates were given (used or not):
                    [{"id": str, "clause": str, "component": str, "version": str, "owner": str, "reason": str,
-                     "link": str, "expires": "YYYY-MM-DD" or RFC 3339}]; Decision.waivers_used names ids of these
+                     "link": str, "expires": "YYYY-MM-DD" or RFC 3339, "test": str (only this one, if given)}];
+                   Decision.waivers_used names ids of these
       "deviations" [{"component": str, "version": str, "clause": str, "summary": str, "link": str}]
       "not_in_profile" [{"what": str, "reason": str}]: suites, tests or components that the profile left out
       "untested"   [{"what": str, "reason": str}]: anything else that was not tested (shown and signed)
@@ -102,6 +103,7 @@ class Waiver:
     expires: str = ""
     component: str = ""
     version: str = ""
+    test: str = ""
 
 
 @dataclass(frozen=True)

@@ -196,6 +196,19 @@ def test_broken_basis_names_file_and_what_is_wrong(key: str, value: Any, words: 
     assert str(path) in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [('versions = ["1.9.1"]', 'version-range = ">=1"'), ("test = ", "#test = ")], ids=["range", "test"]
+)
+def test_waiver_made_wider_after_signing_is_found(
+    old: str, new: str, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = run / "waivers.toml"
+    assert main(["verify", str(run)]) == 0
+    path.write_text(path.read_text().replace(old, new))
+    assert main(["verify", str(run)]) == 3
+    assert "waivers.toml was changed after signing" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("name", ["basis.json", "quarantine.toml", "dev/figures.json"])
 def test_input_of_the_gate_put_in_after_signing_is_found(
     name: str, run: Path, capsys: pytest.CaptureFixture[str]
