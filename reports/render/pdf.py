@@ -10,7 +10,6 @@ import datetime
 from pathlib import Path
 
 from fpdf import FPDF
-from fpdf.enums import WrapMode
 from fpdf.fonts import FontFace
 
 from reports.findings import Findings
@@ -21,6 +20,7 @@ from reports.run_folder import moment
 
 ROWS = 300  # of one table; the HTML report has all
 _FONTS = (Path("/usr/share/fonts/truetype/dejavu"), Path("/usr/share/fonts/dejavu-sans-fonts"))
+_HEADING_ROOM = 25  # millimetres: a heading and the first rows below it
 _GREY = (235, 235, 235)
 
 
@@ -60,11 +60,13 @@ def _font(pdf: FPDF) -> str:
 
 def _paragraph(pdf: FPDF, family: str, text: str, size: int, bold: bool = False) -> None:
     pdf.set_font(family, "B" if bold else "", size)
-    pdf.multi_cell(0, size * 0.5, _shown(family, text), new_x="LMARGIN", new_y="NEXT", wrapmode=WrapMode.CHAR)
+    pdf.multi_cell(0, size * 0.5, _shown(family, text), new_x="LMARGIN", new_y="NEXT", align="L")
     pdf.ln(1)
 
 
 def _block(pdf: FPDF, family: str, block: Block) -> None:
+    if pdf.will_page_break(_HEADING_ROOM):  # a heading alone at the end of a page
+        pdf.add_page()
     pdf.ln(2)
     _paragraph(pdf, family, block.heading, 12, bold=True)
     for line in block.lines:
@@ -72,13 +74,25 @@ def _block(pdf: FPDF, family: str, block: Block) -> None:
     if block.rows:
         pdf.set_font(family, "", 7)
         headings = FontFace(emphasis="BOLD", fill_color=_GREY)
-        with pdf.table(headings_style=headings, line_height=3.5, wrapmode=WrapMode.CHAR, text_align="LEFT") as table:
+        with pdf.table(
+            headings_style=headings,
+            line_height=3.5,
+            text_align="LEFT",
+            borders_layout="HORIZONTAL_LINES",
+            col_widths=_widths(block),
+        ) as table:
             for cells in (block.header, *block.rows[:ROWS]):
                 row = table.row()
                 for cell in cells:
                     row.cell(_shown(family, cell))
     if len(block.rows) > ROWS:
         _paragraph(pdf, family, f"{len(block.rows) - ROWS} more rows are in report.html.", 9)
+
+
+def _widths(block: Block) -> tuple[int, ...]:
+    """Shares of the page's width: by the longest text of a column, within bounds."""
+    columns = zip(block.header, *block.rows[:ROWS], strict=True)
+    return tuple(max(14, min(64, max(len(cell) for cell in column))) for column in columns)
 
 
 def _shown(family: str, text: str) -> str:
