@@ -66,14 +66,19 @@ class World:
             return rollback(environment, candidate, self.target, book, by=by, why=why)
 
     def writing(self) -> Any:
-        return ledger.writing(self.root / "ledger", load_private_key(self.root / "ledger.pem"), self.now)
+        return ledger.writing(self.ledger, load_private_key(self.root / "ledger.pem"), self.now)
 
     def later(self, **step: float) -> None:
         self.now += datetime.timedelta(**step)
 
     @property
+    def ledger(self) -> Path:
+        """The ledger's folder."""
+        return self.root / "ledger"
+
+    @property
     def entries(self) -> Sequence[Entry]:
-        return ledger.verify(self.root / "ledger").entries if (self.root / "ledger").exists() else ()
+        return ledger.verify(self.ledger).entries if self.ledger.exists() else ()
 
     @property
     def kinds(self) -> list[str]:

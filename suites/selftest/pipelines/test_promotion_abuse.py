@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pipelines import ledger
 from pipelines.objections import Refused
 from pipelines.targets.directory import Folder
 from reports import attest, roles
@@ -228,3 +229,26 @@ def test_promotion_killed_between_decision_and_release_is_finished_by_the_same_c
     world.promote(run, "dev")
     assert (world.kinds, world.runs_in("dev")) == (["promotion", "released"], "r1")
     assert [entry.time for entry in world.entries] == ["2026-11-23T21:00:00Z", "2026-11-23T21:01:00Z"]
+
+
+@pytest.mark.parametrize("entry", [0, 1])
+def test_ledger_on_a_full_disk_decides_nothing_or_is_finished_by_the_same_command(
+    world: World, run: Path, monkeypatch: pytest.MonkeyPatch, entry: int
+) -> None:
+    world.promote(world.run("r0", candidate="atlas 2026.10"), "dev")
+    written, write_at = [0], ledger._write_at
+
+    def full(*arguments: Any) -> None:
+        if written[0] == entry:
+            raise OSError(28, "No space left on device")
+        written[0] += 1
+        write_at(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger, "_write_at", full)
+        with pytest.raises(ledger.LedgerError, match="No space left"):
+            world.promote(run, "dev")
+    assert world.runs_in("dev") == "r0"
+    assert world.kinds[2:] == ["promotion"] * entry
+    world.promote(run, "dev")
+    assert (world.runs_in("dev"), world.kinds[2:]) == ("r1", ["promotion", "released"])
