@@ -57,9 +57,10 @@ tolerance-percent = 30
 ```
 
 Figures that every stage has: `minutes` (from the record's first to its last line) and `results-per-second`; a stage
-with a local cluster has `cluster-ready-seconds`. A test gives more with
-`request.node.user_properties.append(("seatrial_figure", ("<name>", value)))`. Of a figure that is measured more than
-once in a stage, the worst value counts.
+with a local cluster has `cluster-ready-seconds`; the CNI suite measures `policy-window-ms`, from a network policy's
+creation to the first connection that it stops. A test measures more with the fixture `figures`:
+`figures.measure("<name>-<unit>", value)`. Of a figure that is measured more than once in a stage, the worst value
+counts.
 
 How the rules work together:
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
 from fixtures.clusters.provider import NETWORK_POLICY, Cluster
+from fixtures.evidence import Figures
 from fixtures.subjects.cni.pods import Policies, Talkers
 from reports.model import NotApplicable
 
@@ -22,12 +24,16 @@ def policies(cluster: Cluster, api: Any, namespace: str) -> Policies:
 
 
 @pytest.mark.clause("cni.cluster.policy-denies")
-def test_policy_that_allows_nothing_closes_the_pods_it_selects(talkers: Talkers, policies: Policies) -> None:
+def test_policy_that_allows_nothing_closes_the_pods_it_selects(
+    talkers: Talkers, policies: Policies, figures: Figures
+) -> None:
     """The server, open before, is closed; a pod that the policy does not select stays open."""
     caller, server, control = talkers.start("caller", "server", "control")
     talkers.require_reach(caller, server.address)
+    begun = time.monotonic()
     policies.close("server")
-    talkers.require_denial(caller, server, control, "by a policy that allows nothing")
+    closed = talkers.require_denial(caller, server, control, "by a policy that allows nothing")
+    figures.measure("policy-window-ms", round(1000 * (closed - begun)))
 
 
 @pytest.mark.clause("cni.cluster.policy-allows-selected")

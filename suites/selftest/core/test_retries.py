@@ -30,8 +30,7 @@ def fall(name, times):
     if number < times:
         raise ClauseViolation(f"fell {number}")
 
-def test_steady(request):
-    request.node.user_properties.append(("seatrial_figure", ("toys-per-second", 3.5)))
+def test_steady(figures): figures.measure("toys-per-second", 3.5)
 def test_flaky(evidence):
     evidence.write("log.txt", str(evidence.directory))
     fall("flaky", 1)
