@@ -13,8 +13,12 @@ from reports.model import Outcome, Verdict
 
 
 def counted(case: Case) -> list[Waiver]:
-    """The waivers that are for this candidate and that the policy lets count."""
-    return [waiver for waiver in case.waivers if _applies(waiver, case) and not _objection(waiver, case)]
+    """The waivers that are for this candidate and that the policy lets count, in the order of their ids.
+
+    Of two for the same failure the first is the one that is used, whatever the order of the file.
+    """
+    found = [waiver for waiver in case.waivers if _applies(waiver, case) and not _objection(waiver, case)]
+    return sorted(found, key=lambda waiver: waiver.id)
 
 
 def _applies(waiver: Waiver, case: Case) -> bool:

@@ -103,6 +103,12 @@ def test_version_without_an_order_is_in_no_range() -> None:
     assert "this candidate has runc nightly" in texts(decision)
 
 
+def test_of_two_waivers_for_one_failure_the_same_is_used_in_any_order() -> None:
+    both = [waiver(A.id, id="W-2"), waiver(A.id, id="W-1")]
+    for given in (both, both[::-1]):
+        assert decide(FAILING, [A, B], waivers=given).waivers_used == ("W-1",)
+
+
 ENTRY = '[[waiver]]\nid = "W"\nclause = "csi.a"\ncomponent = "runc"\nowner = "o"\nreason = "r"\n'
 ENTRY += 'link = "https://example.org"\nexpires = 2027-01-01\n'
 
