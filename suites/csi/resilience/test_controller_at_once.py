@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from fixtures.subjects.csi.bench import Bench
+from fixtures.subjects.csi.client import Refused
 from fixtures.subjects.csi.content import require_files, write_files
 from fixtures.subjects.csi.groups import GROUPS, grouping
 from fixtures.subjects.csi.requests import MIB, from_snapshot, messages, mount, span
+from fixtures.wait import wait_until
 from reports.model import ClauseViolation, NotApplicable
 from suites.csi.resilience.interrupted import insist, wait_until_settled
 from suites.csi.resilience.test_concurrency import ROUNDS, WORKERS, side_by_side
@@ -124,8 +126,14 @@ def test_snapshot_beside_the_deletion_of_its_volume_is_whole_or_refused(csi: Ben
         ]
         taken, _ = side_by_side(deeds[::order])[::order]
         if taken.is_ok:
-            source = from_snapshot(taken.response.snapshot.snapshot_id)
-            restored = csi.bring_up(csi.client.call(csi.creation(source=source)).volume)
+            request = csi.creation(source=from_snapshot(taken.response.snapshot.snapshot_id))
+            answer = wait_until(
+                "the snapshot is ready to be restored", partial(csi.client.answer, request), csi.options.ready_limit,
+                accept=lambda answer: answer.code not in ("UNAVAILABLE", "ABORTED"),
+            )  # fmt: skip
+            if not answer.is_ok:
+                raise Refused(answer)
+            restored = csi.bring_up(answer.response.volume)
             require_files(restored.target, content, "a snapshot beside the deletion of its volume")
         elif taken.code not in ("NOT_FOUND", "FAILED_PRECONDITION"):
             raise ClauseViolation("a snapshot beside a deletion", expected="OK or NOT_FOUND", actual=str(taken))

@@ -208,16 +208,3 @@ def test_volume_of_what_is_said_to_be_available_is_made(csi: Bench, after: str) 
             f"after {after}, a volume of what is said to be available is not made", expected=f"{wanted} bytes",
             actual=str(made), question="Is what snapshots or expansions take counted?",
         )  # fmt: skip
-
-
-@pytest.mark.clause("csi.get-capacity.stated-minimum-can-be-had")
-@pytest.mark.parametrize("kind", ["mount", "ext4", "xfs", "block"])
-def test_volume_of_the_stated_minimum_is_made(csi: Bench, kind: str) -> None:
-    capability = {"mount": mount(), "block": block()}.get(kind) or mount(fs_type=kind)
-    csi.create(capability)  # NotApplicable where the driver serves none of the kind
-    smallest = csi.client.call(question(csi, volume_capabilities=[capability])).minimum_volume_size.value
-    if smallest < 1:
-        raise NotApplicable("the driver states no minimum")
-    answer = csi.client.answer(csi.creation(capability, capacity=span(smallest, smallest)))
-    if answer.code == "OUT_OF_RANGE":
-        raise ClauseViolation(f"no {kind} volume of the stated minimum is made", expected=smallest, actual=str(answer))

@@ -29,7 +29,7 @@ def test_component_that_cannot_be_started_is_could_not_run_and_not_our_reference
     name = subject.partition(" ")[0]
     parts = Parts({name: Part(name, "9", source, "sha256:1")}, "parts.json")
     none = ("mutant", "variant", "csi_endpoint", "csi_driver", "csi_image", "device_plugin_dir")
-    config = SimpleNamespace(option=SimpleNamespace(**dict.fromkeys(none)))
+    config = SimpleNamespace(option=SimpleNamespace(**dict.fromkeys(none)), stash=pytest.Stash())
     arguments: dict[str, Any] = {**given, "parts": parts, "pytestconfig": config}
     wrapped = inspect.unwrap(fixture)
     wanted = {key: arguments[key] for key in inspect.signature(wrapped).parameters}
