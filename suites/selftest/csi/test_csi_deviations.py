@@ -69,7 +69,9 @@ def test_deviations_with_a_mistake_are_a_usage_error(tmp_path: Path, text: str, 
 
 
 @pytest.mark.needs("root")
-@pytest.mark.parametrize(("clause", "code"), [("csi.plugin-info.version-is-stated", 0), ("csi.probe.nothing", 1)])
+@pytest.mark.parametrize(
+    ("clause", "code"), [("csi.plugin-info.version-is-stated", 0), ("csi.plugin-info.name-is-well-formed", 1)]
+)
 def test_known_failure_ends_with_0_and_stays_a_failure_in_the_record(tmp_path: Path, clause: str, code: int) -> None:
     (tmp_path / "d.toml").write_text(f"[[deviation]]\nid = 'D-1'\nclause = '{clause}'\nreason = 'the vendor knows'\n")
     done = run_suite(
@@ -79,3 +81,19 @@ def test_known_failure_ends_with_0_and_stays_a_failure_in_the_record(tmp_path: P
     assert done.returncode == code, done.stdout
     assert "D-1: the vendor knows" in done.stdout
     assert [kept.outcome for kept in read(tmp_path / "run" / "record.jsonl").results] == ["fail"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        ("clause = 'csi.plugin-info.version-is-statd'", 'Did you mean "csi.plugin-info.version-is-stated"?'),
+        ("test = 'suites/csi/nowhere.py::test_a'", "there is no file suites/csi/nowhere.py"),
+    ],
+)
+def test_deviation_of_what_does_not_exist_is_a_usage_error(tmp_path: Path, entry: str, says: str) -> None:
+    (tmp_path / "d.toml").write_text(f"[[deviation]]\nreason = 'r'\n{entry}\n")
+    done = run_suite(
+        tmp_path / "run", "suites/csi/identity/test_identity.py", "--csi-deviations", str(tmp_path / "d.toml")
+    )
+    assert done.returncode == 4
+    assert says in done.stdout + done.stderr

@@ -49,6 +49,12 @@ def test_csi_driver_that_ends_at_once_could_not_run_and_shows_its_last_words(tmp
         (["--csi-driver", "/no/such/driver {endpoint}"], "/no/such/driver is no program here"),
         (["--csi-driver", "true {endpoint}", "--mutant", "csi/x"], "--csi-driver and --mutant each choose"),
         (["--csi-second-endpoint", "unix:///x.sock"], "belongs to --csi-endpoint"),
+        (["--csi-driver", "'true {endpoint}"], "No closing quotation"),
+        (["--csi-endpoint", "http://x"], "must be a UNIX socket"),
+        (["--csi-endpoint", "/etc/passwd"], "/etc/passwd is no socket"),
+        (["--mutant", "csi/states_no_verion"], 'Did you mean "states_no_version"?'),
+        (["--variant", "csi/nosuch"], "there is none of that name"),
+        (["--mutant", "cssi/x"], "the suite is one of"),
     ],
 )
 def test_csi_driver_choice_that_cannot_be_right_is_a_usage_error(
