@@ -47,3 +47,25 @@ def test_transcript_plays_again_with_new_ids(lease: Lease, tmp_path: Path, capsy
     finally:
         client.close()
         driver.stop()
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("[[deviation]\n", "is no transcript"),
+        ('{"rpc": "Probe", "request": {}, "code": "OK"}\n', "no CSI driver answers"),
+    ],
+)
+def test_replay_that_cannot_be_says_why_in_one_line(tmp_path: Path, content: str, says: str) -> None:
+    (tmp_path / "calls").write_text(content)
+    command = [
+        sys.executable,
+        "-m",
+        "fixtures.subjects.csi.replay",
+        str(tmp_path / "calls"),
+        f"unix://{tmp_path}/x.sock",
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
