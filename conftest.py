@@ -3,6 +3,7 @@
 pytest_plugins = (
     "reports.recorder",
     "reports.retries",
+    "reports.shards",
     "fixtures.plugin",
     "fixtures.evidence",
     "fixtures.clusters.plugin",

@@ -42,6 +42,9 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument("run", type=Path, metavar="RUN", help="a run folder, e.g. runs/20261123-221500-1a2b")
     report.add_argument("--pdf", action="store_true", help="write report.pdf, and nothing else")
     _gate(commands.add_parser("gate", help="decide again from a run's files, on any machine"))
+    merge = commands.add_parser("merge", help="make one run of the shards of a run, and let its gates decide")
+    merge.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="the shards' run folders")
+    merge.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="where the run goes (runs)")
     _replay(commands.add_parser("replay", help="decide old runs again under a new policy, and show what changes"))
     _promote(commands.add_parser("promote", help="release what a sign-off stands for, by its digests"))
     _sign(commands.add_parser("sign", help="sign a run's sign-off with your key, or add your signature to it"))
@@ -90,6 +93,11 @@ def _run(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="where runs go (runs)")
     command.add_argument("--seed", type=int, metavar="N", help="repeat a run's random choices (default: fresh)")
+    shard = command.add_argument_group("one of several machines that share the tests; then merge")
+    shard.add_argument("--shard", default="", metavar="I/N", help="run the I-th of N parts (I from 0), decide nothing")
+    shard.add_argument(
+        "--run-id", default="", metavar="NAME", help="what all shards call their run; without --seed it sets that, too"
+    )
     cluster = command.add_argument_group("the cluster of the staging stage")
     cluster.add_argument(
         "--provider",

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
+import re
 import secrets
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pipelines import arguments, housekeeping, judging, releasing, replay, signing, waivers
+from pipelines import arguments, housekeeping, judging, merge, releasing, replay, signing, waivers
 from pipelines.candidate import load as load_candidate
 from pipelines.configuration import Misconfigured
 from pipelines.screen import Screen
 from pipelines.stages import Wishes
 from pipelines.trial import INTERRUPTED, Options, read_inputs
 from pipelines.trial import run as run_trial
+from reports import shards
 from reports.model import EnvironmentUnfit, HarnessError, Verdict
 
 
@@ -51,14 +54,16 @@ def _run(given: argparse.Namespace) -> int:
     from fixtures import lease as leases
 
     provider = _provider(given)
+    _require_shard(given)
     wishes = Wishes(
-        seed=secrets.randbits(31) if given.seed is None else given.seed,
+        seed=_seed(given),
         provider=provider,
         kubeconfig=given.kubeconfig,
         kube_context=given.kube_context,
         nodes=_nodes(given.nodes),
         keep_cluster=given.keep_cluster,
         allow_disruptive=given.allow_disruptive,
+        pytest_options=("--shard", given.shard) if given.shard else (),
     )
     options = Options(
         candidate=given.candidate.resolve(),
@@ -72,6 +77,8 @@ def _run(given: argparse.Namespace) -> int:
         stage=given.stage,
         profile=given.profile,
         install=not given.no_install,
+        shard=given.shard,
+        run_id=given.run_id,
     )
     read_inputs(options)  # Mistakes in files come before anything about the machine.
     screen = Screen()
@@ -85,6 +92,29 @@ def _run(given: argparse.Namespace) -> int:
         for line in lease.release():
             if line.startswith("left:"):
                 screen.line(f"not removed: {line}; python -m pipelines clean tries again")
+
+
+def _require_shard(given: argparse.Namespace) -> None:
+    """Misconfigured: --shard and --run-id cannot be used like that."""
+    if given.run_id and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", given.run_id):
+        raise Misconfigured([f"--run-id {given.run_id}: use letters, digits, dots, hyphens and _, at most 100."])
+    if not given.shard:
+        return
+    try:
+        shards.parse(given.shard)
+    except ValueError as error:
+        raise Misconfigured([f"--shard {error}"]) from error
+    if not given.run_id:
+        raise Misconfigured([f"--shard {given.shard}: give all shards of one run the same --run-id NAME."])
+
+
+def _seed(given: argparse.Namespace) -> int:
+    """As given; that of the run's id, so that all its shards draw alike; or a fresh one."""
+    if given.seed is not None:
+        return int(given.seed)
+    if given.run_id:
+        return int.from_bytes(hashlib.sha256(given.run_id.encode()).digest()[:4], "big") >> 1
+    return secrets.randbits(31)
 
 
 def _provider(given: argparse.Namespace) -> str:
@@ -154,6 +184,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "verify": judging.verify,
     "report": judging.report,
     "gate": _quietly(judging.gate_again),
+    "merge": _quietly(merge.merge),
     "replay": _quietly(replay.replay),
     "sign": signing.sign,
     "promote": releasing.promote,

@@ -139,6 +139,9 @@ def _selection(stage: Stage, record: Record, again: str) -> Iterable[Finding]:
     if any(_selects(argument) for argument in command) or any(mark != stage.marks for mark in marks):
         text = "The record is of a hand-picked selection of tests, not of the whole stage."
         yield Finding.of(Verdict.INCONCLUSIVE, text, again)
+    if record.planned is not None and (shard := record.planned.shard) is not None:
+        text = f"The record is shard {shard.index} of {shard.of} (counted from 0), not the whole stage."
+        yield Finding.of(Verdict.INCONCLUSIVE, text, "Bring all shards together: python -m pipelines merge RUN...")
     foreign = sorted(name for name, value in record.run.subjects.items() if value and name not in _CLUSTER)
     if foreign:
         options = ", ".join("--" + name.replace("_", "-") for name in foreign)

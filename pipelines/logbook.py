@@ -73,10 +73,11 @@ class Logbook:
         facts: dict[str, Any],
         quarantine: Path | None = None,
         basis: Mapping[str, Any] | None = None,
+        name: str = "",
     ) -> Logbook:
-        """Make a fresh folder runs/<date>-<time>-<random> with the inputs copied into it."""
+        """Make a fresh folder runs/<date>-<time>-<random>, or of that name, with the inputs copied into it."""
         started = now()
-        name = f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        name = name or f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         folder = runs.resolve() / name
         folder.mkdir(parents=True)
         (folder / "log").mkdir()

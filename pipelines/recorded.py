@@ -63,28 +63,47 @@ class Recorded:
         history: list[Past] = []
         decisions = []
         for stage in self.pipeline.stages:
-            if stage.name not in self.decided:
-                continue
-            now = at(stage.name)
-            decision = gate.evaluate(
-                stage=stage,
-                candidate=self.candidate,
-                catalogue=self.catalogue,
-                records=records_of(self.run / stage.name),
-                parts=_stage_parts(self.run, stage) or ([] if stage.suites else self.parts),
-                policy=policy.load(policy_file or stage.policy),
-                waivers=self.waivers,
-                deviations=self.deviations,
-                history=history,
-                now=now,
-                incidents=_incidents(self.run, stage),
-                quarantine=self.quarantine,
-                basis=self.basis,
-                figures=basis.figures_of(self.run, stage.name),
-            )
-            history.append(Past(stage.name, self.candidate.digest, decision.verdict, now))
-            decisions.append(decision)
+            if stage.name in self.decided:
+                decisions.append(self._stage(stage, history, at(stage.name), policy_file))
         return decisions
+
+    def decide_anew(self, now: datetime.datetime) -> list[Decision]:
+        """Decide the stages that the run was asked for, in order, until one does not pass; as a run does."""
+        history: list[Past] = []
+        decisions = []
+        for stage in self.requested():
+            decisions.append(self._stage(stage, history, now))
+            if decisions[-1].verdict is not Verdict.PASS:
+                break
+        return decisions
+
+    def requested(self) -> tuple[Stage, ...]:
+        """The stages that the run was asked for."""
+        told = {item["name"]: item.get("requested", True) for item in read_json(self.run / "run.json")["stages"]}
+        return tuple(stage for stage in self.pipeline.stages if told.get(stage.name, True))
+
+    def _stage(
+        self, stage: Stage, history: list[Past], now: datetime.datetime, policy_file: Path | None = None
+    ) -> Decision:
+        """Decide one stage, and let later ones know."""
+        decision = gate.evaluate(
+            stage=stage,
+            candidate=self.candidate,
+            catalogue=self.catalogue,
+            records=records_of(self.run / stage.name),
+            parts=_stage_parts(self.run, stage) or ([] if stage.suites else self.parts),
+            policy=policy.load(policy_file or stage.policy),
+            waivers=self.waivers,
+            deviations=self.deviations,
+            history=tuple(history),
+            now=now,
+            incidents=incidents(self.run / stage.name / "incidents.json"),
+            quarantine=self.quarantine,
+            basis=self.basis,
+            figures=basis.figures_of(self.run, stage.name),
+        )
+        history.append(Past(stage.name, self.candidate.digest, decision.verdict, now))
+        return decision
 
 
 def load(run: Path, waiver_file: Path | None = None) -> Recorded:
@@ -139,7 +158,7 @@ def _stage_parts(run: Path, stage: Stage) -> list[Part]:
     return [part_from_json(item) for item in data]
 
 
-def _incidents(run: Path, stage: Stage) -> list[Finding]:
-    path = run / stage.name / "incidents.json"
+def incidents(path: Path) -> list[Finding]:
+    """What went wrong outside a stage's tests, as its incidents.json has it. Misconfigured: it cannot be read."""
     data = read_json(path) if path.exists() else []
     return [Finding(Verdict(item["verdict"]), Reason(**item["reason"])) for item in data]

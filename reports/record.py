@@ -44,17 +44,27 @@ class RunHeader:
 
 
 @dataclass(frozen=True)
+class Shard:
+    """Which part of a run a record is. plan: every test of all its shards, with its clauses."""
+
+    index: int
+    of: int
+    plan: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Planned:
     """The `planned` line: every test that was to run, with its clauses, and what was left out.
 
     clauses: all catalogue ids in the scope of the run, covered or not. deselected: number of tests left out;
-    left_out: those tests with their clauses, where the record names them.
+    left_out: those tests with their clauses, where the record names them. shard: None for a whole run.
     """
 
     tests: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     deselected: int = 0
     left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     clauses: tuple[str, ...] = ()
+    shard: Shard | None = None
 
 
 @dataclass(frozen=True)
@@ -256,13 +266,27 @@ def _header(line: Mapping[str, Any]) -> RunHeader:
 
 
 def _planned(line: Mapping[str, Any]) -> Planned:
-    tests = {str(test): tuple(str(item) for item in ids) for test, ids in dict(line["tests"]).items()}
     clauses = tuple(str(item) for item in line.get("clauses") or ())
     deselected = line.get("deselected") or {}
-    if isinstance(deselected, int):
-        return Planned(tests=tests, deselected=deselected, clauses=clauses)
-    left_out = {str(test): tuple(str(item) for item in ids) for test, ids in dict(deselected).items()}
-    return Planned(tests=tests, deselected=len(left_out), left_out=left_out, clauses=clauses)
+    left_out = {} if isinstance(deselected, int) else _plan(deselected)
+    return Planned(
+        tests=_plan(line["tests"]),
+        deselected=deselected if isinstance(deselected, int) else len(left_out),
+        left_out=left_out,
+        clauses=clauses,
+        shard=_shard(line["shard"]) if line.get("shard") is not None else None,
+    )
+
+
+def _plan(tests: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    return {str(test): tuple(str(item) for item in ids) for test, ids in dict(tests).items()}
+
+
+def _shard(data: Mapping[str, Any]) -> Shard:
+    index, of = data["index"], data["of"]
+    if type(index) is not int or type(of) is not int or not 0 <= index < of:
+        raise ValueError(f"shard {index!r} of {of!r} cannot be")
+    return Shard(index, of, _plan(data["plan"]))
 
 
 def _end(line: Mapping[str, Any]) -> End:

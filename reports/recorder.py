@@ -30,6 +30,8 @@ from reports.summary import write_summary
 RESULT = pytest.StashKey[dict[str, Any]]()
 ATTEMPT = pytest.StashKey[int]()
 """Which attempt of the test is running, where reports/retries.py runs it more than once."""
+SHARD = pytest.StashKey[dict[str, Any]]()
+"""Which part of the tests this run is, with the whole plan, where reports/shards.py split it."""
 
 
 class Hooks:
@@ -198,11 +200,13 @@ class Recorder:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         # Under xdist the controller collects nothing; its first worker writes the plan.
-        if not self.writes_plan or (not session.items and not self.deselected):
+        shard = self.config.stash.get(SHARD, None)
+        if not self.writes_plan or not (session.items or self.deselected or shard):
             return
         tests = {item.nodeid: list(clauses_of(item)) for item in session.items if suite_of(item)}
         suites = sorted({suite_of(item) for item in session.items} - {""})
-        self._write({"kind": "planned", "suites": suites, "tests": tests, "deselected": self.deselected})
+        plan = {"kind": "planned", "suites": suites, "tests": tests, "deselected": self.deselected}
+        self._write({**plan, "shard": shard} if shard else plan)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:

@@ -45,14 +45,14 @@ def candidate() -> str:
     return f'[release]\nname = "tiny"\nversion = "1"\n[[component]]\n{protocols}\n{PLUGIN}'
 
 
-def take(folder: Path, *options: str) -> Path:
-    """Run the pipeline on it; returns the run's folder."""
+def take(folder: Path, *options: str, status: int = 0) -> Path:
+    """Run the pipeline on it, to this exit code; returns the run's folder."""
     for name, text in {"candidate.toml": candidate(), "stages.toml": STAGES, "policy.toml": POLICY}.items():
         (folder / name).write_text(text)
     command = [sys.executable, "-m", "pipelines", "run", "--candidate", str(folder / "candidate.toml"), "--no-install"]
     command += ["--pipeline", str(folder / "stages.toml"), "--runs-dir", str(folder / "runs"), "--seed", "5", *options]
     before = set((folder / "runs").glob("*"))
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+    assert done.returncode == status, done.stdout[-3000:] + done.stderr[-1000:]
     (made,) = set((folder / "runs").glob("*")) - before
     return made
