@@ -172,6 +172,7 @@ def _end(pieces: Sequence[Record]) -> list[dict[str, Any]]:
     if len(ends) < len(pieces):
         return []
     counts = {outcome.value: sum(end.counts.get(outcome.value, 0) for end in ends) for outcome in Outcome}
+    counts = counts if all(end.counts for end in ends) else {}
     # 5: a shard without a test of its own. The others' worst is what one run would have ended with.
     statuses = {end.exit for end in ends} - {5} or {5}
     finished = max(end.finished for end in ends)

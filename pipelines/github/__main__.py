@@ -99,10 +99,19 @@ def _gate(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     print("\n".join(commands.errors(texts, file=options.candidate, title=title)))
     heading = f"{given.candidate.name} {given.candidate.version}"
     commands.summarise(environment.get("GITHUB_STEP_SUMMARY", ""), telling.markdown(found, heading))
-    first = artifacts.name_of(legs[0], found.attempt) if legs else ""
-    outputs = {"verdict": found.verdict.value, "artifact": first}
+    outputs = {"verdict": found.verdict.value, **_artifact(found, legs, environment)}
     commands.give(environment.get("GITHUB_OUTPUT", ""), outputs)
     return found.verdict.exit_code
+
+
+def _artifact(found: judgement.Judgement, legs: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:
+    """The artifact of the first leg. Of shards it is made here: merged is the name of its folder, to be uploaded."""
+    group = found.members.get(legs[0], "") if legs else ""
+    if not group:
+        return {"artifact": artifacts.name_of(legs[0], found.attempt) if legs else "", "merged": ""}
+    # Of this attempt, also where only the gate is run again; and of a name that the gate itself does not fetch.
+    name = f"merged-{artifacts.name_of(group, artifacts.here(environment).attempt)}"
+    return {"artifact": name, "merged": group}
 
 
 def names(text: str) -> list[str]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipelines import judging
 from pipelines.configuration import Misconfigured
 from pipelines.findings import Finding, worst
-from pipelines.github import artifacts, inputs
+from pipelines.github import artifacts, inputs, shards
 from pipelines.github import needs as needed
 from pipelines.github.inputs import Inputs
 from pipelines.github.needs import Need
@@ -47,12 +47,19 @@ class Leg:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The answer. attempt: the one that the legs are of. findings: what is wrong beside the legs' own decisions."""
+    """The answer. attempt: the one that the legs are of. findings: what is wrong beside the legs' own decisions.
+    members: leg -> the leg that it was merged into, for shards."""
 
     verdict: Verdict
     attempt: int
     findings: tuple[Finding, ...]
     legs: tuple[Leg, ...]
+    members: Mapping[str, str] = field(default_factory=dict)
+
+
+def merged(folder: Path) -> Path:
+    """Where the legs that are shards are brought together: beside the artifacts, never among them."""
+    return folder.with_name(f"{folder.name}-merged")
 
 
 def judge(
@@ -65,11 +72,12 @@ def judge(
     attempt, more = _attempt(needs, where)
     findings += more
     chosen, wrong = artifacts.choose(folder, asked.legs, where, attempt)
-    findings += wrong
+    chosen, members, more = shards.joined(chosen, merged(folder), where)
+    findings += wrong + more
     legs = tuple(judge_leg(name, run, asked.inputs, now) for name, run in sorted(chosen.items()))
     findings += _same_files(legs)
     verdicts = [*(item.verdict for item in findings), *(leg.verdict for leg in legs)]
-    return Judgement(worst(verdicts), attempt, tuple(sorted(findings, key=Finding.order)), legs)
+    return Judgement(worst(verdicts), attempt, tuple(sorted(findings, key=Finding.order)), legs, members)
 
 
 def _attempt(needs: Mapping[str, Need], where: artifacts.Here) -> tuple[int, list[Finding]]:
