@@ -195,3 +195,27 @@ def test_snapshot_of_a_deleted_volume_still_restores(csi: Bench, rng: Random) ->
         return  # a driver may refuse to delete a volume that has snapshots; then nothing is lost either
     restored = csi.bring_up(csi.create(source=from_snapshot(snapshot.snapshot_id)))
     require_files(restored.target, content, "its volume was deleted and a snapshot restored")
+
+
+@pytest.mark.clause("csi.restore.stated-size-is-enough")
+@pytest.mark.parametrize("kind", ["mount", "block"])
+def test_volume_of_the_size_of_a_snapshot_is_restored(csi: Bench, rng: Random, kind: str) -> None:
+    csi.require(SNAPSHOT)
+    capability = mount() if kind == "mount" else block()
+    use = csi.bring_up(csi.create(capability), capability)
+    if kind == "mount":
+        write_files(use.target, rng)
+    else:
+        write_block(use.target, rng)
+    snapshot = csi.snapshot(use.volume)
+    size = snapshot.size_bytes
+    if not 0 < size < use.volume.capacity_bytes:
+        return  # it states none, or that of the volume, which can be had
+    answer = csi.client.answer(
+        csi.creation(capability, source=from_snapshot(snapshot.snapshot_id), capacity=span(size, size))
+    )
+    if answer.code == "OUT_OF_RANGE":
+        raise ClauseViolation(
+            "a snapshot needs more room than it states", expected=f"a volume of {size} bytes", actual=str(answer),
+            question="Is the size that it takes in the store told?",
+        )  # fmt: skip

@@ -13,7 +13,7 @@ from fixtures.subjects.csi.bench import Bench
 from fixtures.subjects.csi.client import Refused
 from fixtures.subjects.csi.content import require_files, write_files
 from fixtures.subjects.csi.groups import GROUPS, grouping
-from fixtures.subjects.csi.requests import MIB, from_snapshot, messages, mount, span
+from fixtures.subjects.csi.requests import MIB, block, changed, from_snapshot, from_volume, messages, mount, span
 from fixtures.wait import wait_until
 from reports.model import ClauseViolation, NotApplicable
 from suites.csi.resilience.interrupted import insist, wait_until_settled
@@ -151,3 +151,41 @@ def test_attach_beside_detach_can_be_ended(csi: Bench) -> None:
         side_by_side(deeds[::order])
     csi.client.call(csi.detaching(volume))
     csi.delete(volume)
+
+
+@pytest.mark.clause("csi.create-snapshot.same-names-at-once-make-one")
+def test_same_snapshot_name_of_two_volumes_at_once_makes_one_snapshot(csi: Bench) -> None:
+    csi.require("controller.CREATE_DELETE_SNAPSHOT")
+    volumes = [csi.create() for _ in range(2)]
+    for _ in range(ROUNDS):
+        name = csi.name("snapshot")
+        requests = [csi.snapshotting(volume.volume_id, name) for volume in volumes]
+        answers = side_by_side([partial(wait_until_settled, csi, request) for request in requests])
+        served = [answer.response.snapshot.source_volume_id for answer in answers if answer.is_ok]
+        refused = {answer.code for answer in answers if not answer.is_ok}
+        if len(served) != 1 or refused != {"ALREADY_EXISTS"}:
+            raise ClauseViolation(
+                "one name for snapshots of two volumes at once does not end with one snapshot",
+                expected="OK once, ALREADY_EXISTS once", actual=[str(answer) for answer in answers],
+            )  # fmt: skip
+
+
+@pytest.mark.clause("csi.create-volume.same-names-at-once-make-one")
+@pytest.mark.parametrize("kind", ["source", "access type"])
+def test_same_name_for_two_kinds_at_once_makes_one_volume(csi: Bench, kind: str) -> None:
+    if kind == "access type":
+        csi.create(block())  # NotApplicable where the driver serves no block volumes
+        others: list[Any] = [csi.creation(mount()), csi.creation(block())]
+    else:
+        csi.require("controller.CLONE_VOLUME")
+        others = [csi.creation(source=from_volume(csi.create().volume_id)) for _ in range(2)]
+    for _ in range(ROUNDS):
+        name = csi.name()
+        requests = [changed(request, name=name) for request in others]
+        answers = side_by_side([partial(wait_until_settled, csi, request) for request in requests])
+        made = {answer.response.volume.volume_id for answer in answers if answer.is_ok}
+        if len(made) != 1:
+            raise ClauseViolation(
+                f"one name with another {kind} at once does not end with one volume", expected="one id",
+                actual=[str(answer) for answer in answers],
+            )  # fmt: skip

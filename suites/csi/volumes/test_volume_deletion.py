@@ -120,10 +120,11 @@ def test_published_volume_is_not_deleted(csi: Bench) -> None:
 
 
 @pytest.mark.clause("csi.delete-volume.in-use-is-refused")
-def test_attached_volume_is_not_deleted(csi: Bench) -> None:
-    csi.require("controller.PUBLISH_UNPUBLISH_VOLUME")
+@pytest.mark.parametrize("readonly", [False, True], ids=["writable", "read-only"])
+def test_attached_volume_is_not_deleted(csi: Bench, readonly: bool) -> None:
+    csi.require("controller.PUBLISH_UNPUBLISH_VOLUME", *(["controller.PUBLISH_READONLY"] if readonly else []))
     volume = csi.create()
-    csi.attach(volume, mount())
+    csi.client.call(csi.attaching(volume, mount(), readonly))
     csi.client.require_refusal(
         csi.deletion(volume.volume_id), "FAILED_PRECONDITION", because="the volume is published to a node"
     )
