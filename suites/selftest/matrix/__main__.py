@@ -22,17 +22,19 @@ from suites.selftest.matrix.mutants import ROOT, Mutant, mutants_of, spec_of
 from suites.selftest.matrix.state import Keys, State
 from suites.selftest.matrix.table import Matrix, Row, page
 
+BLIND = Path(__file__).with_name("blind.md")  # written by hand after each hold-out
 OURS, CLAUSE, THEIRS = "suite", "clause", "csi-sanity"
 
 
 class Run:
     """One pass over a suite's mutants."""
 
-    def __init__(self, suite: str, state: State, compare: bool, quick: bool = False) -> None:
+    def __init__(self, suite: str, state: State, compare: bool, quick: bool = False, stored: bool = False) -> None:
         self.suite = suite
         self.state = state
         self.compare = compare
         self.quick = quick
+        self.stored = stored  # csi-sanity's findings count where they are kept, and are not looked for anew
         self.clauses = catalogue.load().clauses
         self.reference: dict[str, Findings] = {}
 
@@ -43,7 +45,9 @@ class Run:
         """Whether everything that is to be found of a mutant is there."""
         keys, spec = Keys.of(self.suite), self.spec(mutant)
         ours = self.state.find(CLAUSE if self.quick else OURS, mutant.name, keys.ours(mutant, spec))
-        return bool(ours and (not self.compare or self.state.find(THEIRS, mutant.name, keys.theirs(mutant, spec))))
+        if self.stored or not self.compare:
+            return bool(ours)
+        return bool(ours and self.state.find(THEIRS, mutant.name, keys.theirs(mutant, spec)))
 
     def ours(self, mutant: Mutant | None, spec: str) -> Findings:
         """What our suite finds in a mutant, or in the reference."""
@@ -84,9 +88,12 @@ class Run:
         """One mutant's row, from the state where it is there."""
         spec = self.spec(mutant)
         ours = self.ours(mutant, spec).without(self.reference[f"{OURS} ({spec})"])
-        if not self.compare:
-            return Row(mutant, ours)
-        return Row(mutant, ours, self.theirs(mutant, spec).without(self.reference[f"{THEIRS} ({spec})"]))
+        theirs = None
+        if self.compare and self.stored:
+            theirs = self.state.find(THEIRS, mutant.name, Keys.of(self.suite).theirs(mutant, spec))
+        elif self.compare:
+            theirs = self.theirs(mutant, spec)
+        return Row(mutant, ours, theirs and theirs.without(self.reference[f"{THEIRS} ({spec})"]))
 
     def judge_all(self, mutants: Sequence[Mutant], workers: int) -> list[Row]:
         """All rows, in the order given; two at a time by default, so that both cores of a small machine work."""
@@ -133,6 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("mutant", nargs="*", help="only these (the page is not written then)")
     parser.add_argument("--suite", choices=catalogue.SUITES, default="csi")
     parser.add_argument("--quick", action="store_true", help="only the tests of each mutant's clause: no precision")
+    parser.add_argument("--stored-sanity", action="store_true", help="csi-sanity only as far as it was run before")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--state", type=Path, default=ROOT / "runs/kill-matrix", help="where findings are kept")
     parser.add_argument("--page", type=Path, help="where the page goes (default: docs/<suite>-kill-matrix.md)")
@@ -145,12 +153,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     compare = chosen.suite == "csi"
     if compare:
         provide_sanity(ScreenProgress())
-    run = Run(chosen.suite, State(chosen.state / chosen.suite), compare, chosen.quick)
+    run = Run(chosen.suite, State(chosen.state / chosen.suite), compare, chosen.quick, chosen.stored_sanity)
     run.judge_reference(sorted({run.spec(mutant) for mutant in wanted}))
     rows = run.judge_all(wanted, chosen.workers)
     if not chosen.mutant:
         path = chosen.page or ROOT / f"docs/{chosen.suite}-kill-matrix.md"
-        write_atomically(path, page(Matrix(chosen.suite, rows, run.reference, chosen.quick)))
+        blind = BLIND.read_text(encoding="utf-8") if compare else ""
+        write_atomically(path, page(Matrix(chosen.suite, rows, run.reference, chosen.quick, blind)))
         say(f"written: {path.name}")
     killed, precise = sum(row.is_at_its_clause for row in rows), sum(row.is_precise for row in rows)
     say(f"{killed} of {len(rows)} killed at their clause, {precise} of them only there")

@@ -38,12 +38,14 @@ class Row:
 @dataclass(frozen=True)
 class Matrix:
     """All rows of a suite. reference: what fails on the reference itself, by tool (it should be nothing).
-    quick: only the tests of each mutant's clause were run, so nothing is known of precision."""
+    quick: only the tests of each mutant's clause were run, so nothing is known of precision.
+    about_blind: what is known of mutants at their first sight, in Markdown."""
 
     suite: str
     rows: Sequence[Row]
     reference: Mapping[str, Findings] = field(default_factory=dict)
     quick: bool = False
+    about_blind: str = ""
 
 
 def page(matrix: Matrix) -> str:
@@ -52,6 +54,8 @@ def page(matrix: Matrix) -> str:
     lines = [f"# The {matrix.suite.upper()} suite over its mutants", "", _ABOUT, "", *_rates(matrix.rows, compared), ""]
     if compared:
         lines += [_ABOUT_SANITY, ""]
+    if matrix.about_blind:
+        lines += [matrix.about_blind.strip(), ""]
     if matrix.quick:
         lines += [
             "**Only the tests of each mutant's clause were run: `only there` and `others blamed` say nothing.**",
@@ -88,9 +92,12 @@ def _rates(rows: Sequence[Row], compared: bool) -> list[str]:
             continue
         counts = [sum(row.is_killed for row in group), sum(row.is_at_its_clause for row in group)]
         counts.append(sum(row.is_precise for row in group))
+        shares = [_share(count, len(group)) for count in counts]
         if compared:
-            counts.append(sum(bool(row.sanity and row.sanity.failed) for row in group))
-        lines.append(_cells([name, str(len(group)), *(_share(count, len(group)) for count in counts)]))
+            run = [row.sanity for row in group if row.sanity is not None]
+            share = _share(sum(bool(found.failed) for found in run), len(run)) if run else "not run"
+            shares.append(share if len(run) in (0, len(group)) else f"{share}, of the {len(run)} it was run over")
+        lines.append(_cells([name, str(len(group)), *shares]))
     return lines
 
 

@@ -89,6 +89,7 @@ def test_page_counts_blind_mutants_on_their_own() -> None:
     assert "| all | 2 | 1 (50 %) | 1 (50 %) | 1 (50 %) | 1 (50 %) |" in text
     assert "| written blind | 1 | 0 (0 %) | 0 (0 %) | 0 (0 %) | 0 (0 %) |" in text
     assert "Alive: hidden." in text
+    assert "1 (100 %), of the 1 it was run over" in page(Matrix("csi", [rows[0], Row(mutant("later"), FOUND)]))
     assert "mount: fails / so" in text
     assert "test_z" in text
 
