@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pipelines import pipeline, quarantine, waivers
+from pipelines import pipeline, policy, quarantine, waivers
 
 CANDIDATE = Path(__file__).parent / "candidates" / "default.toml"
 
@@ -45,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     merge = commands.add_parser("merge", help="make one run of the shards of a run, and let its gates decide")
     merge.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="the shards' run folders")
     merge.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="where the run goes (runs)")
+    _import(commands.add_parser("import", help="add an established suite's results to a run, and decide again"))
     _replay(commands.add_parser("replay", help="decide old runs again under a new policy, and show what changes"))
     _promote(commands.add_parser("promote", help="release what a sign-off stands for, by its digests"))
     _sign(commands.add_parser("sign", help="sign a run's sign-off with your key, or add your signature to it"))
@@ -143,6 +144,21 @@ def _gate(command: argparse.ArgumentParser) -> None:
     command.add_argument("--waivers", type=Path, metavar="FILE", help="other waivers than the run's")
     command.add_argument("--now", default="", metavar="TIME", help="decide as of this time, e.g. 2026-12-01T00:00:00Z")
     command.add_argument("--json", action="store_true", help="print the decisions as JSON")
+
+
+def _import(command: argparse.ArgumentParser) -> None:
+    formats = command.add_subparsers(dest="format", required=True, metavar="FORMAT")
+    junit = formats.add_parser("junit", help="a JUnit file as Ginkgo writes it (hydrophone, sonobuoy, ...)")
+    junit.add_argument("file", type=Path, metavar="FILE", help="e.g. junit_01.xml")
+    junit.add_argument("--suite", required=True, choices=policy.IMPORTS, help="whose results they are")
+    junit.add_argument("--expected", required=True, type=int, metavar="N", help="cases that the suite must have run")
+    junit.add_argument("--component", default="", metavar="NAME", help="the candidate's component that it judged")
+    junit.add_argument("--run", required=True, type=Path, metavar="RUN", help="the run folder that they belong to")
+    junit.add_argument("--stage", default="", metavar="NAME", help="the stage in it (default: its last with tests)")
+    junit.add_argument("--started", default="", metavar="TIME", help="when the suite ran (default: as the file says)")
+    junit.add_argument(
+        "--replace-sign-off", action="store_true", help="the run is signed: remove that, and sign again yourself"
+    )
 
 
 def _replay(command: argparse.ArgumentParser) -> None:

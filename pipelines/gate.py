@@ -11,7 +11,7 @@ import dataclasses
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
 
-from pipelines import clause_findings, comparing, integrity, key_tests, measuring, waiving
+from pipelines import clause_findings, comparing, imported, integrity, key_tests, measuring, waiving
 from pipelines.candidate import Candidate
 from pipelines.case import Case
 from pipelines.deviations import Deviation
@@ -56,7 +56,7 @@ def evaluate(
         stage=stage,
         candidate=candidate,
         catalogue=catalogue,
-        records=tuple(record for record in records if isinstance(record, Record)),
+        records=tuple(record for record in records if isinstance(record, Record) and not record.run.imported),
         policy=policy,
         now=now,
         waivers=tuple(waivers),
@@ -71,6 +71,8 @@ def evaluate(
         found += integrity.unjudged_findings(stage, candidate, parts)
         return _decision(case, found)
     found += integrity.record_findings(stage, candidate, catalogue, records, parts, policy, now)
+    others = [record for record in records if isinstance(record, Record) and record.run.imported]
+    found += imported.findings(others, policy)
     return _tested(dataclasses.replace(case, void=key_tests.voids(case)), found)
 
 

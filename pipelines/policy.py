@@ -14,6 +14,7 @@ from reports.catalogue import SUITES
 from reports.model import Level
 
 PROVEN = ("pass", "waived", "not-applicable", "uncovered")
+IMPORTS = ("conformance", "csi-sanity", "critest")
 NONE: frozenset[str] = frozenset()
 
 
@@ -151,6 +152,13 @@ class Policy:
     clauses: frozenset[str] = setting(NONE, "required-clauses", "texts", "ids that are required whatever their level")
     suites: frozenset[str] = setting(
         NONE, "required-suites", "texts", "each must show at least one required clause to hold", choices=SUITES
+    )
+    imports: frozenset[str] = setting(
+        NONE,
+        "required-imports",
+        "texts",
+        "suites whose imported results must be there, whole and without a failure; others only inform",
+        choices=IMPORTS,
     )
     capabilities: frozenset[str] = setting(
         NONE, "required-capabilities", "texts", "a subject that does not declare one of these fails"

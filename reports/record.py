@@ -29,7 +29,10 @@ class RecordError(Exception):
 
 @dataclass(frozen=True)
 class RunHeader:
-    """The `run` line: what was started, with which seed, against which subjects. started is RFC 3339 UTC."""
+    """The `run` line: what was started, with which seed, against which subjects. started is RFC 3339 UTC.
+
+    imported: of another suite's results, which suite, how many cases it ran and how many it has; else empty.
+    """
 
     run: str
     stage: str = ""
@@ -41,6 +44,7 @@ class RunHeader:
     catalogue: str = ""
     command: tuple[str, ...] = ()
     seatrial: str = ""
+    imported: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -262,6 +266,7 @@ def _header(line: Mapping[str, Any]) -> RunHeader:
         catalogue=str(line.get("catalogue") or ""),
         command=tuple(str(item) for item in line.get("command") or ()),
         seatrial=str(line.get("seatrial") or ""),
+        imported=dict(line.get("imported") or {}),
     )
 
 

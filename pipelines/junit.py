@@ -1,0 +1,182 @@
+"""Reads the JUnit XML of an established suite into cases, and says what is wrong with a broken file.
+
+Written for what Ginkgo writes (Kubernetes conformance by hydrophone or sonobuoy, csi-sanity, critest): a case that was
+not selected and one that skipped itself are both <skipped>, and only the message tells them apart. The file comes from
+elsewhere: a document type, and with it every entity, is refused before anything is expanded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from xml.parsers import expat
+
+from pipelines.configuration import Misconfigured
+
+LARGEST = 256 * 2**20  # bytes; a certified conformance run writes 2.4 MB
+DEEPEST = 20
+LONGEST = 20_000  # characters of one failure's text that are kept, its end
+_NODE = re.compile(r"\[(?!It\])[A-Z][A-Za-z]*\](?: |$)")
+"""A set-up or clean-up step that Ginkgo reports like a case: [BeforeSuite], [ReportAfterSuite], ..."""
+
+
+class State(StrEnum):
+    """How a case ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    NOT_SELECTED = "not selected"
+
+
+@dataclass
+class Case:
+    """One case. seconds as the file has it; message: one line; text: what is inside the failure."""
+
+    name: str
+    seconds: float = 0.0
+    state: State = State.PASSED
+    message: str = ""
+    text: str = ""
+
+    @property
+    def is_step(self) -> bool:
+        """Whether it is a set-up or clean-up step of the suite, no case of it."""
+        return bool(_NODE.match(self.name))
+
+
+@dataclass
+class Document:
+    """A whole file. started: the first time stamp in it, "" if it has none."""
+
+    cases: list[Case] = field(default_factory=list)
+    started: str = ""
+
+
+def read(path: Path) -> Document:
+    """Read a JUnit file. Misconfigured: it is cut off, no JUnit, hostile, or its numbers contradict each other."""
+    try:
+        size = path.stat().st_size
+        if size > LARGEST:
+            raise Misconfigured([f"{path}: has {size} bytes; more than {LARGEST} are not read"])
+        data = path.read_bytes()
+    except OSError as error:
+        raise Misconfigured([f"{path}: cannot be read: {error.strerror or error}"]) from error
+    reader = _Reader()
+    try:
+        reader.parse(data)
+    except expat.ExpatError as error:
+        what = "ends in the middle: it was cut off" if _cut_off(error) else f"is no XML: {error}"
+        raise Misconfigured([f"{path}:{error.lineno}: {what}"]) from error
+    except ValueError as error:
+        raise Misconfigured([f"{path}:{reader.line}: {error}"]) from error
+    names = Counter(case.name for case in reader.document.cases if case.state is not State.NOT_SELECTED)
+    twice = [f"{path}: has the case {name!r} {number} times" for name, number in names.items() if number > 1]
+    if twice:
+        raise Misconfigured(twice)
+    return reader.document
+
+
+def _cut_off(error: expat.ExpatError) -> bool:
+    codes = expat.errors.codes
+    words = (expat.errors.XML_ERROR_NO_ELEMENTS, expat.errors.XML_ERROR_UNCLOSED_TOKEN,
+             expat.errors.XML_ERROR_PARTIAL_CHAR, expat.errors.XML_ERROR_UNCLOSED_CDATA_SECTION)  # fmt: skip
+    return error.code in {codes[word] for word in words}
+
+
+class _Reader:
+    """Hears what expat finds."""
+
+    def __init__(self) -> None:
+        self.document = Document()
+        self._open: list[str] = []
+        self._told: list[tuple[int, int]] = []  # of each open <testsuite>: cases that it claims, cases before it
+        self._case: Case | None = None
+        self._text: list[str] = []
+        self._parser = expat.ParserCreate()
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        self._parser.CharacterDataHandler = self._characters
+        self._parser.StartDoctypeDeclHandler = self._refuse
+        self._parser.EntityDeclHandler = self._refuse
+        self._parser.buffer_text = True
+
+    @property
+    def line(self) -> int:
+        return self._parser.CurrentLineNumber
+
+    def parse(self, data: bytes) -> None:
+        self._parser.Parse(data, True)
+
+    def _refuse(self, *_: object) -> None:
+        raise ValueError("declares a document type or an entity; JUnit needs neither, so this is not read")
+
+    def _start(self, tag: str, attributes: Mapping[str, str]) -> None:
+        if not self._open and tag not in ("testsuites", "testsuite"):
+            raise ValueError(f"is no JUnit: it begins with <{tag}>, not with <testsuites> or <testsuite>")
+        self._open.append(tag)
+        if len(self._open) > DEEPEST:
+            raise ValueError(f"is nested deeper than {DEEPEST} elements")
+        if tag == "testsuite":
+            self.document.started = self.document.started or attributes.get("timestamp", "")
+            told = attributes.get("tests", "")
+            self._told.append((int(told) if told.isdecimal() else -1, len(self.document.cases)))
+        elif tag == "testcase":
+            if self._case is not None:
+                raise ValueError("has a <testcase> inside a <testcase>")
+            self._case = Case(_plain(attributes.get("name", "")), _seconds(attributes.get("time", "0")))
+            if not self._case.name:
+                raise ValueError("has a <testcase> without a name")
+            self.document.cases.append(self._case)
+            if attributes.get("status") in ("failed", "panicked", "timedout", "interrupted", "aborted"):
+                self._case.state = State.FAILED
+        elif tag in ("failure", "error", "skipped") and self._case is not None:
+            self._outcome(tag, attributes)
+
+    def _outcome(self, tag: str, attributes: Mapping[str, str]) -> None:
+        assert self._case is not None
+        message = _plain(attributes.get("message", ""))
+        if tag != "skipped":
+            self._case.state = State.FAILED
+            self._case.message = self._case.message or message
+        elif self._case.state is State.PASSED:
+            # Ginkgo: "skipped" where the selection left the case out, "skipped - why" where it called Skip(why).
+            why = message.removeprefix("skipped").lstrip(" -")
+            self._case.state = State.SKIPPED if why and why != "pending" else State.NOT_SELECTED
+            self._case.message = why
+        self._text = []
+
+    def _characters(self, text: str) -> None:
+        if self._case is not None and self._open[-1] in ("failure", "error"):
+            self._text.append(text)
+
+    def _end(self, tag: str) -> None:
+        self._open.pop()
+        if tag in ("failure", "error") and self._case is not None:
+            self._case.text = (self._case.text + "".join(self._text))[-LONGEST:]
+        elif tag == "testcase":
+            self._case = None
+        elif tag == "testsuite":
+            claimed, before = self._told.pop()
+            found = len(self.document.cases) - before
+            if claimed not in (-1, found):
+                raise ValueError(f"a <testsuite> says that it has {claimed} cases and holds {found}")
+
+
+def _plain(text: str) -> str:
+    """One line without control characters."""
+    return " ".join("".join(mark if mark.isprintable() else " " for mark in text).split())
+
+
+def _seconds(text: str) -> float:
+    try:
+        found = float(text or 0)
+    except ValueError as error:
+        raise ValueError(f"the time {text!r} is no number") from error
+    if not 0 <= found < 1e9:
+        raise ValueError(f"the time {text!r} cannot be")
+    return found

@@ -1,0 +1,247 @@
+"""JUnit of established suites as records beside ours: whole or told, required or not, and never a danger to read."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from pipelines import importing, junit, policy
+from pipelines.cli import main
+from pipelines.configuration import Misconfigured
+from pipelines.logbook import now, stamp
+from reports import record
+from reports.model import Outcome, Verdict
+from suites.selftest.actions import runs
+from suites.selftest.pipelines import synthetic as made
+from suites.selftest.pipelines.synthetic import clause, decide, result, texts
+
+STEPS = ["[SynchronizedBeforeSuite]", "[ReportAfterSuite] report"]
+A = clause("a")
+PROVEN = made.record([result("t_a", Outcome.PASS, A.id)])
+
+
+def case(name: str, inner: str = "", status: str = "passed") -> str:
+    return f'<testcase name="{name}" classname="e2e" status="{status}" time="1.5">{inner}</testcase>'
+
+
+def document(*cases: str, tests: int | None = None, started: str = "", head: str = "") -> str:
+    """As Ginkgo writes it: cases and the suite's own steps."""
+    steps = [case(name) for name in STEPS]
+    number = len(cases) + len(steps) if tests is None else tests
+    stamped = f' timestamp="{started or stamp(now()).rstrip("Z")}"'
+    suite = f'<testsuite name="e2e" tests="{number}"{stamped}>{"".join([*steps, *cases])}</testsuite>'
+    return f'<?xml version="1.0"?>{head}<testsuites tests="{number}">{suite}</testsuites>'
+
+
+PASSING = case("[It] pods run"), case("[It] pods end")
+FAILING = case("[It] pods &lt;b&gt; restart", '<failure message="got 1, not 2">at pod.go:7</failure>', "failed")
+LEFT_OUT = case("[It] disruptive", '<skipped message="skipped"></skipped>', "skipped")
+SKIPPED = case("[It] windows", '<skipped message="skipped - no Windows node"></skipped>', "skipped")
+
+
+@pytest.fixture(autouse=True)
+def _own_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEATRIAL_HOME", str(tmp_path / "home"))
+
+
+def run_with(tmp_path: Path, demand: str = "") -> Path:
+    """A signed run whose policy makes this demand."""
+    workspace = tmp_path / "workspace"
+    runs.inputs(workspace)
+    (workspace / "policy.toml").write_text(runs.POLICY)
+    run = runs.write(tmp_path / "runs", workspace)
+    for file in run.glob("policies/*.toml"):
+        file.write_text(runs.POLICY + demand)
+    return run
+
+
+REQUIRED = 'required-imports = ["conformance"]\n'
+
+
+def imported(run: Path, text: str, *options: str, expected: int = 2, suite: str = "conformance") -> int:
+    file = run.parent.parent / "junit_01.xml"
+    file.write_text(text)
+    argv = ["import", "junit", str(file), "--suite", suite, "--expected", str(expected), "--run", str(run)]
+    return main([*argv, "--replace-sign-off", *options])
+
+
+def test_imported_suite_that_is_whole_and_passes_keeps_the_run_passing(tmp_path: Path) -> None:
+    run = run_with(tmp_path, REQUIRED)
+    assert main(["gate", str(run)]) == 2  # Nothing is imported yet.
+    assert imported(run, document(*PASSING, LEFT_OUT)) == 0
+    found = record.read(run / "dev" / "record-conformance.jsonl")
+    assert [(item.test, item.outcome) for item in found.results] == [
+        ("conformance::pods run", Outcome.PASS),
+        ("conformance::pods end", Outcome.PASS),
+    ]
+    assert found.planned is not None
+    assert found.planned.deselected == 1
+    assert not (run / "signoff.dsse.json").exists()
+    assert main(["sign", str(run)]) == 0
+    assert main(["verify", str(run)]) == 0
+    assert main(["replay", str(run)]) == 0
+    assert "pods run" in (run / "junit.xml").read_text()
+
+
+CASES: dict[str, tuple[tuple[str, ...], int, int, str]] = {
+    "a failure": ((*PASSING, FAILING), 3, 1, "conformance: pods <b> restart fails: got 1, not 2"),
+    "a lost case": (PASSING, 3, 2, "conformance ran 2 cases, and 3 were expected: 1 lost"),
+    "a case too many": (PASSING, 1, 2, "it is not the suite that was expected"),
+    "a case that skipped itself": ((*PASSING, SKIPPED), 3, 2, "1 of 3 cases skipped themselves"),
+    "nothing that passed": ((SKIPPED,), 1, 2, "not one case passed"),
+    "a step that failed": ((*PASSING, case("[AfterSuite] x", "<error/>", "panicked")), 2, 1, "[AfterSuite] x fails"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_required_import_with_a_flaw_does_not_pass_and_an_informing_one_only_notes_it(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cases, expected, status, words = CASES[name]
+    run = run_with(tmp_path, REQUIRED)
+    free = Path(shutil.copytree(run, tmp_path / "runs" / "free"))
+    (free / "policies" / "dev.toml").write_text(runs.POLICY)
+    assert imported(run, document(*cases), expected=expected) == status
+    assert imported(free, document(*cases), expected=expected) == 0
+    reasons = [json.loads((item / "decisions" / "dev.json").read_text())["reasons"] for item in (run, free)]
+    told = [[reason for reason in each if words in reason["text"]] for each in reasons]
+    assert [[reason["blocking"] for reason in each] for each in told] == [[True], [False]]
+    assert (run / "decisions" / "production.json").exists() is False
+
+
+def test_skip_of_csi_sanity_is_what_the_driver_does_not_declare(tmp_path: Path) -> None:
+    run = run_with(tmp_path, 'required-imports = ["csi-sanity"]\n')
+    text = document(*PASSING, SKIPPED)
+    assert imported(run, text, "--component", "csi-driver", expected=3, suite="csi-sanity") == 0
+    found = record.read(run / "dev" / "record-csi-sanity-csi-driver.jsonl")
+    assert found.results[-1].outcome is Outcome.NOT_APPLICABLE
+
+
+BOMB = '<!DOCTYPE t [<!ENTITY a "x"><!ENTITY b "&a;&a;&a;">]>'
+OUTSIDE = '<!DOCTYPE t [<!ENTITY a SYSTEM "file:///etc/passwd">]>'
+BROKEN: dict[str, tuple[str, str]] = {
+    "cut off": (document(*PASSING)[:-30], "cut off"),
+    "cut off in a word": (document(*PASSING)[:300], "cut off"),
+    "empty": ("", "cut off"),
+    "no XML": ("hello", "is no XML"),
+    "no JUnit": ("<html></html>", "begins with <html>"),
+    "an entity bomb": (document(head=BOMB), "document type or an entity"),
+    "an external entity": (document(head=OUTSIDE), "document type or an entity"),
+    "a document type": (document(head="<!DOCTYPE t>"), "document type or an entity"),
+    "a case twice": (document(PASSING[0], PASSING[0]), "has the case '[It] pods run' 2 times"),
+    "fewer cases than it says": (document(*PASSING, tests=9), "says that it has 9 cases and holds 4"),
+    "a case in a case": (document(case("a", case("b"))), "inside a <testcase>"),
+    "a case without name": (document(case("")), "without a name"),
+    "no time": (document('<testcase name="a" time="long"/>'), "is no number"),
+    "a time that is none": (document('<testcase name="a" time="nan"/>'), "cannot be"),
+    "nested without end": ("<testsuites>" + "<testsuite>" * 40, "nested deeper"),
+    "no start": (document(*PASSING).replace("timestamp", "then"), "does not say when"),
+    "a start that is none": (document(*PASSING, started="noon"), "which is no time"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_file_that_cannot_be_trusted_is_refused_and_the_run_is_as_it_was(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text, words = BROKEN[name]
+    run = run_with(tmp_path)
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    assert imported(run, text) == 3
+    assert words in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--component", "csi-drivr"], 'mean "csi-driver"'),
+        (["--stage", "dve"], '"dev"'),
+        (["--started", "x"], "no time"),
+    ],
+)
+def test_mistake_in_the_command_is_named(
+    options: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert imported(run_with(tmp_path), document(*PASSING), *options) == 3
+    assert words in capsys.readouterr().err
+
+
+def test_signed_run_is_not_changed_unless_asked_and_an_import_not_repeated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = run_with(tmp_path)
+    (tmp_path / "j.xml").write_text(document(*PASSING))
+    argv = ["import", "junit", str(tmp_path / "j.xml"), "--suite", "critest", "--expected", "2", "--run", str(run)]
+    assert main(argv) == 3
+    assert "a signed run is not changed" in capsys.readouterr().err
+    assert main([*argv, "--replace-sign-off"]) == 0
+    assert main([*argv, "--replace-sign-off"]) == 3
+    assert "was imported into this run" in capsys.readouterr().err
+
+
+def test_old_import_is_stale(tmp_path: Path) -> None:
+    run = run_with(tmp_path)
+    assert imported(run, document(*PASSING), "--started", "2026-01-01T00:00:00Z") == 2
+
+
+def foreign(cases: int, *names: str, **changes: object) -> record.Record:
+    """An imported record that somebody made."""
+    about = {"suite": "conformance", "cases": cases, "expected": cases, **changes}
+    found = [result(f"conformance::{name}", Outcome.PASS) for name in names]
+    return made.record(found, parts=[], imported=about)
+
+
+FORGED: dict[str, tuple[Sequence[record.Record], Verdict, str]] = {
+    "as it should be": ([PROVEN, foreign(1, "x")], Verdict.PASS, ""),
+    "alone": ([foreign(1, "x")], Verdict.INCONCLUSIVE, "There is no record"),
+    "lines lost": ([PROVEN, foreign(3, "x")], Verdict.INVALID, "says that they are of 3 cases"),
+    "no number": ([PROVEN, foreign(1, "x", expected="many")], Verdict.INVALID, "says that they are of"),
+    "twice": ([PROVEN, foreign(1, "x"), foreign(1, "y")], Verdict.INVALID, "were imported 2 times"),
+    "with a clause of ours": (
+        [PROVEN, made.record([result("c::x", Outcome.PASS, A.id)], parts=[], imported={"suite": "conformance"})],
+        Verdict.INVALID,
+        "names clauses of our catalogue",
+    ),
+    "of another candidate": (
+        [PROVEN, made.record([result("c::x", Outcome.PASS)], imported={"suite": "critest"}, environment={})],
+        Verdict.INVALID,
+        "of another candidate",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_imported_record_that_was_put_together_does_not_pass(name: str) -> None:
+    records, verdict, words = FORGED[name]
+    decision = decide(records, [A])
+    assert decision.verdict is verdict
+    assert words in texts(decision)
+
+
+def test_imported_results_prove_no_clause_of_ours() -> None:
+    other = made.record([result("c::x", Outcome.PASS, A.id)], parts=[], imported={"suite": "conformance"})
+    decision = decide([made.record([], {"t_a": [A.id]}), other], [A])
+    assert [item.standing for item in decision.standings] == ["missing"]
+
+
+def test_policy_that_requires_an_unknown_suite_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "p.toml").write_text(runs.POLICY + 'required-imports = ["conformanse"]\n')
+    with pytest.raises(Misconfigured, match="conformance"):
+        policy.load(tmp_path / "p.toml")
+
+
+def test_every_suite_that_a_policy_may_require_can_be_imported() -> None:
+    assert set(importing.SKIPPED) == set(policy.IMPORTS)
+
+
+def test_certified_run_of_thousands_of_cases_left_out_keeps_only_what_ran(tmp_path: Path) -> None:
+    left = [LEFT_OUT.replace("disruptive", f"case {number}") for number in range(6000)]
+    (tmp_path / "j.xml").write_text(document(*PASSING, *left))
+    states = [item.state for item in junit.read(tmp_path / "j.xml").cases if not item.is_step]
+    assert states.count(junit.State.NOT_SELECTED) == 6000
+    assert states.count(junit.State.PASSED) == 2
