@@ -46,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
     merge.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="the shards' run folders")
     merge.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="where the run goes (runs)")
     _import(commands.add_parser("import", help="add an established suite's results to a run, and decide again"))
+    _history(commands.add_parser("history", help="one page of many runs, or two runs clause by clause"))
     _replay(commands.add_parser("replay", help="decide old runs again under a new policy, and show what changes"))
     _promote(commands.add_parser("promote", help="release what a sign-off stands for, by its digests"))
     _sign(commands.add_parser("sign", help="sign a run's sign-off with your key, or add your signature to it"))
@@ -159,6 +160,20 @@ def _import(command: argparse.ArgumentParser) -> None:
     junit.add_argument(
         "--replace-sign-off", action="store_true", help="the run is signed: remove that, and sign again yourself"
     )
+
+
+def _history(command: argparse.ArgumentParser) -> None:
+    actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
+    index = actions.add_parser("index", help="write index.html: every run, figures over time, flaky tests")
+    index.add_argument("runs", type=Path, metavar="RUNS", help="the folder that holds the runs, e.g. runs")
+    index.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="where index.html goes")
+    index.add_argument("--check", action="store_true", help="check the digest of every file, also of large ones")
+    compare = actions.add_parser(
+        "compare", help="what differs between two runs; exit code 1: a clause stands worse in the second"
+    )
+    compare.add_argument("first", type=Path, metavar="A", help="a run folder")
+    compare.add_argument("second", type=Path, metavar="B", help="a later one")
+    compare.add_argument("--html", type=Path, metavar="FILE", help="write it as a page, too")
 
 
 def _replay(command: argparse.ArgumentParser) -> None:

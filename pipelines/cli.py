@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pipelines import arguments, housekeeping, importing, judging, merge, releasing, replay, signing, waivers
+from pipelines import arguments, history, housekeeping, importing, judging, merge, releasing, replay, signing, waivers
 from pipelines.candidate import load as load_candidate
 from pipelines.configuration import Misconfigured
 from pipelines.screen import Screen
@@ -186,6 +186,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "gate": _quietly(judging.gate_again),
     "merge": _quietly(merge.merge),
     "import": _quietly(importing.import_results),
+    "history": _quietly(history.history),
     "replay": _quietly(replay.replay),
     "sign": signing.sign,
     "promote": releasing.promote,

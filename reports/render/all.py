@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reports import findings
+from reports import findings, history
 from reports.render.ctrf import render_ctrf
 from reports.render.files import write_atomically
 from reports.render.html import page_of
@@ -13,7 +13,8 @@ from reports.render.markdown import render_markdown
 
 
 def render_all(run_dir: Path) -> dict[str, Path]:
-    """Write report.html, summary.md, junit.xml and ctrf.json; returns their paths by kind. The folder is read once."""
+    """Write report.html, summary.md, junit.xml, ctrf.json and history.json; returns their paths by kind. The folder is
+    read once."""
     run_dir = Path(run_dir)
     found = findings.of_folder(run_dir)
     return {
@@ -21,4 +22,5 @@ def render_all(run_dir: Path) -> dict[str, Path]:
         "markdown": render_markdown(found),
         "junit": render_junit(found.run),
         "ctrf": render_ctrf(found.run),
+        "history": history.write(found.run),
     }
