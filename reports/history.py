@@ -1,0 +1,257 @@
+"""One run in a few lines (history.json in its folder), so that a thousand runs are read without their records.
+
+It is written when the run is rendered, and bound to the run's files by their sizes and digests: where one of them is
+not as it was, the lines do not count and the run is read anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from reports import run_folder
+from reports.model import Outcome, Verdict, to_json
+from reports.render.files import write_atomically
+from reports.run_folder import RunFolder, RunFolderError, moment, sha256_of
+
+FILE = "history.json"
+VERSION = 1
+HASHED = 64 * 1024
+"""Bytes up to which a file's digest is checked each time; of a larger one its size is, unless all is asked for."""
+ORDER = ("fail", "could-not-run", "missing", "waived", "pass", "not-applicable", "uncovered")
+"""Standings, the worst first."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """stages: name -> verdict. counts: results by outcome. clauses: id -> standing. unproven: test -> outcome of each
+    test that did not pass at its first attempt; flakes: those of them that passed on a retry. plan: digest of the
+    planned tests. figures: "stage/figure" -> worst value. bound: file -> (bytes, sha256)."""
+
+    run: str
+    candidate: str
+    digest: str
+    started: str
+    verdict: Verdict
+    finished: str = ""
+    profile: str = ""
+    components: Mapping[str, str] = field(default_factory=dict)
+    stages: Mapping[str, str] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    clauses: Mapping[str, str] = field(default_factory=dict)
+    unproven: Mapping[str, str] = field(default_factory=dict)
+    flakes: Sequence[str] = ()
+    plan: str = ""
+    figures: Mapping[str, float] = field(default_factory=dict)
+    bound: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    version: int = VERSION
+
+
+def summarise(run: RunFolder) -> Summary:
+    """The summary of a run that has been read."""
+    records = [record for stage in run.stages for record in stage.records]
+    decisions = [stage.decision for stage in run.stages if stage.decision is not None]
+    clauses: dict[str, str] = {}
+    for item in (standing for decision in decisions for standing in decision.standings):
+        clauses[item.clause] = min(item.standing, clauses.get(item.clause, item.standing), key=_rank)
+    planned = sorted(test for record in records if record.planned for test in record.planned.tests)
+    counts = {outcome.value: 0 for outcome in Outcome}
+    unproven = dict.fromkeys((test for record in records for test in record.missing), "missing")
+    for result in (result for record in records for result in record.results):
+        counts[result.outcome.value] += 1
+        if result.outcome is not Outcome.PASS:
+            unproven.setdefault(result.test, result.outcome.value)
+    return Summary(
+        run=run.id,
+        candidate=run.candidate.name,
+        digest=run.candidate.digest,
+        started=run.started,
+        verdict=run.verdict,
+        finished=run.finished,
+        profile=run.profile,
+        components={item.name: item.version for item in run.candidate.components},
+        stages={stage.name: stage.decision.verdict.value if stage.decision else "" for stage in run.stages},
+        counts=counts,
+        clauses=clauses,
+        unproven=unproven,
+        flakes=tuple(sorted({test for decision in decisions for test in decision.flakes})),
+        plan=hashlib.sha256("\n".join(planned).encode()).hexdigest(),
+        figures={
+            f"{decision.stage}/{item.figure}": item.value
+            for decision in decisions
+            for item in decision.measurements
+            if item.value is not None
+        },
+        bound={name: ((run.path / name).stat().st_size, digest) for name, digest in run.digests().items()},
+    )
+
+
+def write(run: RunFolder) -> Path:
+    """Write history.json into the run's folder."""
+    return write_atomically(run.path / FILE, json.dumps(to_json(summarise(run)), ensure_ascii=False) + "\n")
+
+
+def load(folder: Path, *, everything: bool = False) -> tuple[Summary, str]:
+    """The summary of a run, and why it had to be read anew ("" where history.json was good).
+
+    everything: check the digest of each file, not only of the small ones. RunFolderError, RecordError: neither the
+    summary nor the run can be read.
+    """
+    try:
+        found = _taken(json.loads((folder / FILE).read_bytes()))
+        changed = _changed(folder, found, everything)
+    except FileNotFoundError as error:
+        changed = f"{Path(error.filename).name} is missing"
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        changed = f"{FILE} cannot be read: {error}"
+    return (found, "") if not changed else (summarise(run_folder.load(folder)), changed)
+
+
+def all_of(place: Path, *, everything: bool = False) -> tuple[list[Summary], list[str]]:
+    """Every run below a folder, the oldest first, and what is to be said of those that were not as they should be."""
+    found: dict[Path, Summary] = {}
+    told = []
+    for path in sorted(place.glob("*/run.json")):
+        folder = path.parent
+        try:
+            found[folder], why = load(folder, everything=everything)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one run, the others are shown
+            told.append(f"{folder}: cannot be read and is left out: {error}")
+            continue
+        if found[folder].run != folder.name:
+            told.append(f"{folder}: says that it is {found[folder].run}, so it is left out")
+            del found[folder]
+        elif why:
+            told.append(f"{folder}: read anew, since {why}")
+    return sorted(found.values(), key=lambda item: (moment(item.started), item.run)), told
+
+
+@dataclass(frozen=True)
+class Flake:
+    """A test that failed and passed again: on a retry (inside), or in the next run of the same candidate (across)."""
+
+    test: str
+    inside: int = 0
+    across: int = 0
+    last: str = ""
+
+    @property
+    def times(self) -> int:
+        return self.inside + self.across
+
+
+def flakes(runs: Iterable[Summary]) -> list[Flake]:
+    """The tests that failed and passed again, those that did it most often first. runs: the oldest first."""
+    tally: dict[str, Flake] = {}
+    before: dict[tuple[str, str], Summary] = {}
+    for run in runs:
+        calmed = set()
+        earlier = before.get((run.digest, run.plan))
+        if earlier is not None:
+            failed = {test for test, outcome in earlier.unproven.items() if outcome == "fail"} - set(earlier.flakes)
+            calmed = failed - set(run.unproven)
+        for test in {*run.flakes, *calmed}:
+            known = tally.get(test, Flake(test))
+            tally[test] = Flake(test, known.inside + (test in run.flakes), known.across + (test in calmed), run.run)
+        before[run.digest, run.plan] = run
+    return sorted(tally.values(), key=lambda item: (-item.times, item.test))
+
+
+@dataclass(frozen=True)
+class Change:
+    """One clause, component or figure that is not the same in two runs. worse: the second is worse in it."""
+
+    what: str
+    before: str
+    after: str
+    worse: bool = False
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs, what differs, and how many clauses stand alike."""
+
+    first: Summary
+    second: Summary
+    clauses: Sequence[Change] = ()
+    components: Sequence[Change] = ()
+    figures: Sequence[Change] = ()
+    same: int = 0
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether any clause stands worse in the second run."""
+        return any(change.worse for change in self.clauses)
+
+
+def compare(first: Summary, second: Summary) -> Comparison:
+    """Clause by clause, component by component, figure by figure. A clause that is not judged any more is worse."""
+    names = sorted({*first.clauses, *second.clauses})
+    clauses = [
+        Change(name, was or "not judged", now or "not judged", _is_worse(was, now))
+        for name in names
+        if (was := first.clauses.get(name, "")) != (now := second.clauses.get(name, ""))
+    ]
+    return Comparison(
+        first,
+        second,
+        clauses,
+        _differences(first.components, second.components),
+        _differences(first.figures, second.figures),
+        len(names) - len(clauses),
+    )
+
+
+def _is_worse(was: str, now: str) -> bool:
+    """A clause that had no standing cannot become worse than unknown, unless it now fails."""
+    if not was:
+        return now in ORDER[:3]
+    return not now or _rank(now) < _rank(was)
+
+
+def _rank(standing: str) -> int:
+    return ORDER.index(standing) if standing in ORDER else 0
+
+
+def _differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Change]:
+    return [
+        Change(name, str(first.get(name, "none")), str(second.get(name, "none")))
+        for name in sorted({*first, *second})
+        if first.get(name) != second.get(name)
+    ]
+
+
+def _changed(folder: Path, summary: Summary, everything: bool) -> str:
+    """Which file is not the one that the summary was made from; "" if none is."""
+    for name, (size, digest) in summary.bound.items():
+        path = folder / name
+        if path.stat().st_size != size or ((everything or size <= HASHED) and sha256_of(path) != digest):
+            return f"{name} is not the file that {FILE} was made from"
+    decided = {f"decisions/{path.name}" for path in (folder / "decisions").glob("*.json")}
+    records = {path.relative_to(folder).as_posix() for path in folder.glob("*/record*.jsonl")}
+    if extra := sorted((decided | records) - set(summary.bound)):
+        return f"{extra[0]} is new"
+    return "" if "run.json" in summary.bound else f"{FILE} is bound to nothing"
+
+
+def _taken(data: Mapping[str, Any]) -> Summary:
+    if data["version"] != VERSION:
+        raise ValueError(f"version {data['version']!r} is not {VERSION}")
+    moment(data["started"])
+    bound = {str(name): (int(size), str(digest)) for name, (size, digest) in data["bound"].items()}
+    if any(".." in Path(name).parts or Path(name).is_absolute() for name in bound):
+        raise ValueError("a bound file is outside the run")
+    tables = {name: dict(data[name]) for name in ("components", "stages", "counts", "clauses", "unproven", "figures")}
+    flaky = tuple(str(test) for test in data["flakes"])
+    return Summary(**{**data, **tables, "bound": bound, "flakes": flaky, "verdict": Verdict(data["verdict"])})
+
+
+def of(place: Path) -> Summary:
+    """The summary of one run. RunFolderError: there is no run."""
+    if not (place / "run.json").is_file():
+        raise RunFolderError(f"{place}: not a run folder (it has no run.json)")
+    return load(place, everything=True)[0]

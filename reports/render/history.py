@@ -1,0 +1,84 @@
+"""Pages about many runs: the index with search, trends and flakes, and two runs side by side. They load nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import jinja2
+
+from reports.history import Comparison, Summary, flakes
+from reports.render import words
+
+TEMPLATES = Path(__file__).parent / "templates"
+WIDE, HIGH = 240.0, 36.0  # of a trend, in pixels
+MOST_POINTS = 200
+SYMBOLS = {"PASS": "✓", "FAIL": "✕", "INCONCLUSIVE": "?", "INVALID": "!"}
+
+
+def index_page(runs: Sequence[Summary], told: Sequence[str], links: Mapping[str, str]) -> str:
+    """The index. runs: the oldest first; links: run -> where its report is, relative to the page."""
+    return _page(
+        "history.html",
+        runs=list(reversed(runs)),
+        links={run: quote(link) for run, link in links.items()},
+        told=told,
+        trends=trends(runs),
+        flakes=flakes(runs),
+    )
+
+
+def comparison_page(found: Comparison) -> str:
+    """Two runs side by side."""
+    return _page("compare.html", found=found)
+
+
+def trends(runs: Sequence[Summary]) -> list[dict[str, Any]]:
+    """Every figure over the runs that measured it: its line as SVG points, its last value, its least and its most."""
+    series: dict[str, list[float]] = {}
+    for run in runs:
+        for name, value in run.figures.items():
+            series.setdefault(name, []).append(float(value))
+    return [
+        {
+            "name": name,
+            "points": _points(values[-MOST_POINTS:]),
+            "last": values[-1],
+            "least": min(values),
+            "most": max(values),
+            "number": len(values),
+        }
+        for name, values in sorted(series.items())
+    ]
+
+
+def _points(values: Sequence[float]) -> str:
+    low, high = min(values), max(values)
+    step = WIDE / max(1, len(values) - 1)
+    scale = (HIGH - 4) / (high - low) if high > low else 0.0
+    return " ".join(f"{i * step:.1f},{HIGH - 2 - (value - low) * scale:.1f}" for i, value in enumerate(values))
+
+
+def _page(name: str, **given: Any) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(clean=words.clean, when=words.when, short=words.short)
+    environment.globals.update(symbols=SYMBOLS, plural=words.plural)
+    style = (TEMPLATES / "history.css").read_text(encoding="utf-8")
+    script = (TEMPLATES / "history.js").read_text(encoding="utf-8") if name == "history.html" else ""
+    policy = f"default-src 'none'; style-src {_source(style)}; base-uri 'none'; form-action 'none'"
+    policy += f"; script-src {_source(script)}" if script else ""
+    return environment.get_template(name).render(style=style, script=script, policy=policy, **given)
+
+
+def _source(text: str) -> str:
+    return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"

@@ -1,0 +1,215 @@
+"""Many runs in one page, two runs clause by clause, and summaries that never outlive what they were made from."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import html
+import html.parser
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.cli import main
+from reports import history, run_folder
+from reports.history import Summary
+from reports.model import Verdict
+from reports.render import history as pages
+from reports.render import render_all
+from suites.selftest.reports import synthetic
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """Two runs of one candidate, rendered: the first fails, the second passes."""
+    for name, verdict in (("r1", "FAIL"), ("r2", "PASS")):
+        render_all(synthetic.write(tmp_path / "runs" / name, verdict=verdict))
+    return tmp_path / "runs"
+
+
+def summary(run: str, **changes: Any) -> Summary:
+    """A made-up run; its time is in the order of its name."""
+    fields: dict[str, Any] = {
+        "candidate": "atlas",
+        "digest": "d",
+        "started": f"2026-11-23T20:00:{int(run[1:]):02d}Z",
+        "plan": "p",
+    }
+    return Summary(**{"run": run, "verdict": Verdict.PASS, **fields, **changes})
+
+
+def test_summary_says_what_the_run_says_and_needs_no_record(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = run_folder.load(place / "r1")
+    monkeypatch.setattr(run_folder, "load", lambda folder: pytest.fail(f"{folder} was read"))
+    found, why = history.load(place / "r1")
+    assert why == ""
+    assert (found.verdict, found.run, found.digest) == (run.verdict, "r1", run.candidate.digest)
+    assert sum(found.counts.values()) == sum(len(item.results) for stage in run.stages for item in stage.records)
+    standings = {item.clause: item.standing for s in run.stages if s.decision for item in s.decision.standings}
+    assert found.clauses == standings
+    assert {test for test, outcome in found.unproven.items() if outcome == "missing"} == {
+        test for stage in run.stages for item in stage.records for test in item.missing
+    }
+    assert found == history.summarise(run)
+
+
+CHANGES = {
+    "a decision": ("decisions/staging.json", '"FAIL"', '"PASS"'),
+    "a record made longer": ("dev/record.jsonl", '"outcome": "pass"', '"outcome": "could-not-run"'),
+    "the facts": ("run.json", '"profile"', '"profiles"'),
+    "the summary's version": (history.FILE, '"version": 1', '"version": 9'),
+    "the summary cut off": (history.FILE, '"version": 1}', ""),
+    "what it is bound to": (history.FILE, '"run.json"', '"../r2/run.json"'),
+}
+
+
+@pytest.mark.parametrize("case", CHANGES)
+def test_summary_of_a_run_that_changed_does_not_count(case: str, place: Path) -> None:
+    name, old, new = CHANGES[case]
+    path = place / "r1" / name
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    found, why = history.load(place / "r1")
+    assert why
+    assert found == history.summarise(run_folder.load(place / "r1"))
+
+
+def test_large_file_changed_in_place_is_found_where_all_is_checked(place: Path) -> None:
+    path = place / "r1" / "dev" / "record.jsonl"
+    path.write_bytes(path.read_bytes() + b"\n" * history.HASHED)
+    run = dataclasses.replace(history.load(place / "r2")[0], run="r1")
+    size = path.stat().st_size
+    bound = {"run.json": run.bound["run.json"], "dev/record.jsonl": (size, "0" * 64)}
+    facts = (place / "r1" / "run.json").read_bytes()
+    bound["run.json"] = (len(facts), run_folder.sha256_of(place / "r1" / "run.json"))
+    assert history._changed(place / "r1", dataclasses.replace(run, bound=bound), True).startswith("dev/record.jsonl")
+
+
+def test_record_or_decision_put_in_later_is_found(place: Path) -> None:
+    (place / "r1" / "dev" / "record-more.jsonl").write_bytes((place / "r1" / "dev" / "record.jsonl").read_bytes())
+    assert history.load(place / "r1")[1] == "dev/record-more.jsonl is new"
+
+
+def test_runs_without_summary_or_readable_files_are_told_and_hide_no_other(place: Path) -> None:
+    (place / "r1" / history.FILE).unlink()
+    (place / "r3").mkdir()
+    (place / "r3" / "run.json").write_text("{")
+    render_all(synthetic.write(place / "r4")).clear()
+    (place / "r4").rename(place / "r5")
+    found, told = history.all_of(place)
+    assert [run.run for run in found] == ["r1", "r2"]
+    assert ["r1: read anew" in told[0], "r3: cannot be read" in told[1], "it is r4" in told[2]] == [True] * 3
+
+
+class Reader(html.parser.HTMLParser):
+    """What a page loads, and its rows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+        self.tags: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.loaded += [value or "" for name, value in attrs if name in ("src", "srcset", "data", "action")]
+
+
+def test_index_lists_runs_and_loads_nothing(place: Path, tmp_path: Path) -> None:
+    assert main(["history", "index", str(place), "-o", str(tmp_path / "out")]) == 0
+    text = (tmp_path / "out" / "index.html").read_text()
+    reader = Reader()
+    reader.feed(text)
+    assert reader.loaded == []
+    assert {"link", "img", "iframe"} & set(reader.tags) == set()
+    assert text.index(">r2<") < text.index(">r1<")  # The newest first.
+    assert 'href="../runs/r1/report.html"' in text
+    script = text.partition("<script>")[2].partition("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert "default-src 'none'" in html.unescape(text)
+    assert f"script-src 'sha256-{digest}'" in html.unescape(text)
+    assert (tmp_path / "out" / "../runs/r1/report.html").is_file()
+
+
+def test_index_of_nothing_is_a_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["history", "index", str(tmp_path), "-o", str(tmp_path / "out")]) == 3
+    assert main(["history", "index", str(tmp_path / "none"), "-o", str(tmp_path / "out")]) == 3
+    assert "no run that can be read" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_page_with_hostile_names_shows_them_as_text() -> None:
+    run = summary("r1", candidate=HOSTILE, flakes=(HOSTILE,), figures={HOSTILE: 1.0}, stages={HOSTILE: HOSTILE})
+    other = summary("r2", candidate=HOSTILE, clauses={HOSTILE: HOSTILE}, components={HOSTILE: HOSTILE})
+    text = pages.index_page([run], [HOSTILE], {"r1": f'"{HOSTILE}'})
+    text += pages.comparison_page(history.compare(run, other))
+    assert "<script>alert" not in text
+    assert "&lt;script&gt;alert" in text
+
+
+def test_trend_of_a_figure_spans_the_runs_that_measured_it() -> None:
+    runs = [summary(f"r{at}", figures={"dev/x": float(value)}) for at, value in enumerate((3, 1, 2))]
+    (found,) = pages.trends([*runs, summary("r9")])
+    assert (found["last"], found["least"], found["most"], found["number"]) == (2.0, 1.0, 3.0, 3)
+    heights = [float(point.partition(",")[2]) for point in found["points"].split()]
+    assert heights[0] < heights[2] < heights[1]  # SVG counts from the top.
+
+
+def test_flakes_count_retries_and_the_next_run_of_the_same_candidate() -> None:
+    fail = {"a": "fail", "b": "fail"}
+    runs = [
+        summary("r1", unproven={"f": "fail"}, flakes=("f",)),
+        summary("r2", unproven=fail),
+        summary("r3", unproven={"b": "could-not-run"}),  # a passed again; b was not judged
+        summary("r4", unproven=fail),
+        summary("r5", unproven={}, digest="e"),  # another candidate: what it repaired was no flake
+        summary("r6", unproven={}, plan="q"),  # other tests: whether a ran is not known
+        summary("r7", unproven={"f": "fail"}, flakes=("f",)),
+    ]
+    found = {item.test: (item.inside, item.across, item.last) for item in history.flakes(runs)}
+    assert found == {"f": (2, 0, "r7"), "a": (0, 2, "r7"), "b": (0, 1, "r7")}
+    assert [item.test for item in history.flakes(runs)] == ["a", "f", "b"]
+
+
+COMPARED = [
+    ("pass", "fail", True),
+    ("fail", "pass", False),
+    ("pass", "missing", True),
+    ("pass", "", True),
+    ("", "pass", False),
+    ("", "fail", True),
+    ("could-not-run", "fail", True),
+    ("pass", "waived", True),
+]
+
+
+@pytest.mark.parametrize(("was", "now", "worse"), COMPARED)
+def test_clause_that_stands_worse_or_is_not_judged_any_more_is_worse(was: str, now: str, worse: bool) -> None:
+    first, second = (summary("r1", clauses={"c": word} if word else {}) for word in (was, now))
+    found = history.compare(first, second)
+    assert [(item.before, item.after) for item in found.clauses] == [(was or "not judged", now or "not judged")]
+    assert found.is_worse is worse
+    assert not history.compare(second, second).is_worse
+
+
+def test_two_runs_compared_tell_every_difference_as_text_and_page(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts = json.loads((place / "r2" / "candidate.json").read_text())
+    facts["components"][0]["version"] = "9.9.9"
+    (place / "r2" / "candidate.json").write_text(json.dumps(facts))
+    page = tmp_path / "compare.html"
+    assert main(["history", "compare", str(place / "r1"), str(place / "r2"), "--html", str(page)]) == 0
+    said = capsys.readouterr().out
+    assert f"component {facts['components'][0]['name']}: " in said
+    assert "-> 9.9.9" in said
+    assert ": fail -> pass" in said
+    assert "9.9.9" in page.read_text()
+    assert main(["history", "compare", str(place / "r2"), str(place / "r1")]) == 1
+    assert "WORSE " in capsys.readouterr().out
+    assert main(["history", "compare", str(place / "r2"), str(place / "none")]) == 3
