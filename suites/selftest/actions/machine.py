@@ -184,7 +184,7 @@ class Machine:
         if name.startswith("$/"):
             return self.action(name.rpartition("/")[2], given, ran)
         if name == "actions/upload-artifact":
-            return self._upload(given["name"], Path(given["path"])), {}
+            return self._upload(given["name"], Path(given["path"]), given.get("if-no-files-found", "warn")), {}
         if name == "actions/download-artifact":
             return self._download(given), {}
         if name == "actions/attest":
@@ -204,10 +204,13 @@ class Machine:
         good = self._steps(data["runs"]["steps"], state, ran, str(self.workspace))
         return good, {key: self._text(item["value"], state) for key, item in data.get("outputs", {}).items()}
 
-    def _upload(self, name: str, path: Path) -> bool:
+    def _upload(self, name: str, path: Path, empty: str) -> bool:
+        """As the action does: it looks for files first, and only then whether the name is taken."""
         there = self.root / "artifacts" / name
         path = path if path.is_absolute() else self.workspace / path
-        if there.exists() or not path.is_dir() or not any(path.iterdir()):
+        if not path.is_dir() or not any(path.iterdir()):
+            return empty != "error"
+        if there.exists():
             return False
         shutil.copytree(path, there)
         return True
