@@ -82,10 +82,11 @@ def test_expanded_block_volume_keeps_its_data(csi: Bench, rng: Random) -> None:
         raise ClauseViolation("a block volume lost its data in an expansion", expected=written, actual="other bytes")
 
 
-def grown_in_place(csi: Bench, capability: Any, size: int, times: int = 1) -> InUse:
+def grown_in_place(csi: Bench, capability: Any, size: int, times: int = 1, told: bool = True) -> InUse:
     """A published volume that was expanded there, by controller and, where the last of its answers says so, node.
 
-    NotApplicable: the driver does not declare that it does so, and does not. What it does is judged, declared or not.
+    told: whether the node is told the size, which is optional. NotApplicable: the driver does not declare that it does
+    so, and does not. What it does is judged, declared or not.
     """
     csi.require(EXPAND)
     use = csi.bring_up(csi.create(capability), capability)
@@ -95,7 +96,7 @@ def grown_in_place(csi: Bench, capability: Any, size: int, times: int = 1) -> In
     for _ in range(times):
         answer = csi.client.call(request)
     if answer.node_expansion_required:
-        csi.client.call(node_expanding(use, size))
+        csi.client.call(node_expanding(use, size if told else 0))
     return use
 
 
@@ -107,9 +108,10 @@ def test_expansion_in_place_asked_for_twice_still_names_the_node(csi: Bench, kin
 
 
 @pytest.mark.clause("csi.node-expand.user-sees-new-size")
-def test_block_volume_expanded_in_place_has_the_room(csi: Bench) -> None:
+@pytest.mark.parametrize("told", [True, False], ids=["size told", "size not told"])
+def test_block_volume_expanded_in_place_has_the_room(csi: Bench, told: bool) -> None:
     size = 4 * csi.options.capacity
-    require_room(grown_in_place(csi, block(), size).target, size, "an expansion in place")
+    require_room(grown_in_place(csi, block(), size, told=told).target, size, "an expansion in place")
 
 
 @pytest.mark.clause("csi.data.block-survives-remount")

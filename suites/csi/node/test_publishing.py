@@ -9,7 +9,7 @@ import pytest
 from fixtures.subjects.csi.bench import Bench, InUse, require_mounted
 from fixtures.subjects.csi.content import listing, require_files, usable, user_files, write_files
 from fixtures.subjects.csi.leaks import mounts_below
-from fixtures.subjects.csi.requests import changed, messages, mount
+from fixtures.subjects.csi.requests import block, changed, messages, mount
 from reports.model import ClauseViolation
 from suites.csi.node.test_node_conflicts import volume_for
 
@@ -32,10 +32,13 @@ def test_published_volume_shows_no_other_volume(csi: Bench, rng: Random) -> None
 
 
 @pytest.mark.clause("csi.node-publish.is-idempotent")
-def test_volume_published_twice_is_mounted_once(csi: Bench) -> None:
-    use = csi.bring_up(csi.create())
+@pytest.mark.parametrize("kind", ["mount", "block"])
+@pytest.mark.parametrize("readonly", [False, True], ids=["writable", "read-only"])
+def test_volume_published_twice_is_mounted_once(csi: Bench, kind: str, readonly: bool) -> None:
+    capability = mount() if kind == "mount" else block()
+    use = csi.bring_up(csi.create(capability), capability, readonly)
     before = mounts_below(csi.folder)
-    csi.client.call(csi.publishing(use))
+    csi.client.call(csi.publishing(use, readonly))
     after = mounts_below(csi.folder)
     if after != before:
         raise ClauseViolation("a second publish mounted something on top", expected=before, actual=after)
@@ -76,8 +79,10 @@ def test_unpublished_target_is_gone(csi: Bench) -> None:
 
 
 @pytest.mark.clause("csi.node-unpublish.is-idempotent")
-def test_volume_unpublished_twice_is_fine(csi: Bench) -> None:
-    use = csi.bring_up(csi.create())
+@pytest.mark.parametrize("kind", ["mount", "block"])
+def test_volume_unpublished_twice_is_fine(csi: Bench, kind: str) -> None:
+    capability = mount() if kind == "mount" else block()
+    use = csi.bring_up(csi.create(capability), capability)
     csi.client.call(csi.unpublishing(use))
     csi.client.call(csi.unpublishing(use))
 

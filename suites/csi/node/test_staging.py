@@ -8,24 +8,26 @@ import pytest
 
 from fixtures.subjects.csi.bench import Bench
 from fixtures.subjects.csi.leaks import mounts_below
-from fixtures.subjects.csi.requests import changed, messages, mount
+from fixtures.subjects.csi.requests import block, changed, messages, mount
 from reports.model import ClauseViolation
 
 STAGE = "node.STAGE_UNSTAGE_VOLUME"
 
 
-def staged(csi: Bench) -> Any:
+def staged(csi: Bench, kind: str = "mount") -> Any:
     """The request that staged a fresh volume."""
     csi.require(STAGE)
-    volume = csi.create()
-    request = csi.staging(volume, mount(), csi.attach(volume, mount()))
+    capability = mount() if kind == "mount" else block()
+    volume = csi.create(capability)
+    request = csi.staging(volume, capability, csi.attach(volume, capability))
     csi.client.call(request)
     return request
 
 
 @pytest.mark.clause("csi.node-stage.is-idempotent")
-def test_volume_staged_twice_is_mounted_once(csi: Bench) -> None:
-    request = staged(csi)
+@pytest.mark.parametrize("kind", ["mount", "block"])
+def test_volume_staged_twice_is_mounted_once(csi: Bench, kind: str) -> None:
+    request = staged(csi, kind)
     before = mounts_below(csi.folder)
     csi.client.call(request)
     after = mounts_below(csi.folder)
@@ -48,8 +50,9 @@ def test_staged_volume_with_other_capability_conflicts(csi: Bench) -> None:
 
 
 @pytest.mark.clause("csi.node-unstage.is-idempotent")
-def test_volume_unstaged_twice_is_fine(csi: Bench) -> None:
-    request = staged(csi)
+@pytest.mark.parametrize("kind", ["mount", "block"])
+def test_volume_unstaged_twice_is_fine(csi: Bench, kind: str) -> None:
+    request = staged(csi, kind)
     back = messages().NodeUnstageVolumeRequest(
         volume_id=request.volume_id, staging_target_path=request.staging_target_path
     )

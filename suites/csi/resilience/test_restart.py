@@ -13,6 +13,7 @@ from fixtures.subjects.csi.leaks import force_unmount, mounts_below
 from fixtures.subjects.csi.requests import block, changed, from_snapshot, messages, mount, span
 from reports.model import ClauseViolation
 from suites.csi.resilience.test_kill_during_call import require_owned
+from suites.csi.volumes.descriptions import stated_capacity
 from suites.csi.volumes.test_volume_retry import KINDS, complete_creation
 
 ASK = "What does the driver know only in memory?"
@@ -67,6 +68,8 @@ def test_killed_driver_knows_the_size_of_an_expanded_volume(csi: Bench) -> None:
     )  # fmt: skip
     grown = csi.client.call(request).capacity_bytes
     csi.restart()
+    if {"controller.GET_VOLUME", "controller.LIST_VOLUMES"} & csi.capabilities.declared:
+        require_same("the size of a volume as it is told", grown, stated_capacity(csi, volume))
     require_same("the size of a volume", grown, csi.client.call(request).capacity_bytes)
 
 

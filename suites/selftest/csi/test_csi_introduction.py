@@ -47,7 +47,7 @@ def test_csi_driver_that_does_not_say_who_it_is_is_introduced_as_such(lease: Any
     command = [sys.executable, "-m", "suites.selftest.csi.faulty_driver", fault, "--endpoint", "{endpoint}"]
     driver: StartedDriver = started(command, lease, "a faulty driver")
     try:
-        line = introduction(driver, patience=0.3)
+        line = introduction(driver, patience=0.3).line
     finally:
         driver.stop()
     assert "a driver that does not say its name" in line
