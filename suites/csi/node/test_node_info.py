@@ -28,6 +28,12 @@ def test_node_id_is_not_empty_and_short(csi: Bench) -> None:
     assert 0 < size <= 256, f"the node id has {size} bytes, not 1 to 256"
 
 
+@pytest.mark.clause("csi.node-info.id-is-usable")
+def test_node_id_is_one_that_the_controller_attaches_to(csi: Bench) -> None:
+    csi.require("controller.PUBLISH_UNPUBLISH_VOLUME")
+    csi.attach(csi.create(), mount())
+
+
 @pytest.mark.clause("csi.node-info.is-stable")
 def test_node_info_asked_for_twice_is_the_same(csi: Bench) -> None:
     first, second = info(csi), info(csi)

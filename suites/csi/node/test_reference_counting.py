@@ -85,13 +85,17 @@ def test_publish_with_another_staging_path_shows_the_volume_or_is_refused(csi: B
 
 @pytest.mark.clause("csi.node-unstage.volume-can-be-staged-again")
 @pytest.mark.parametrize("kind", ["mount", "block"])
-def test_volume_brought_up_thrice_leaves_one_use(csi: Bench, kind: str) -> None:
+def test_volume_brought_up_thrice_leaves_one_use(csi: Bench, rng: Random, kind: str) -> None:
     capability = mount() if kind == "mount" else block()
     use = csi.bring_up(csi.create(capability), capability)
     first = len(mounts_below(csi.folder))
     for _ in range(2):
         csi.take_down(use)
         use = csi.bring_up(use.volume, capability)
+        if kind == "mount":
+            require_files(use.target, write_files(use.target, rng), "being brought up again")
+        else:
+            write_block(use.target, rng)
     if len(mounts_below(csi.folder)) != first:
         raise ClauseViolation("each use leaves a mount", expected=first, actual=mounts_below(csi.folder))
     csi.take_down(use)
