@@ -22,19 +22,16 @@ ATTACH, STAGE = "controller.PUBLISH_UNPUBLISH_VOLUME", "node.STAGE_UNSTAGE_VOLUM
 def test_volume_of_one_node_moves_to_another_and_back(csi: Bench, rng: Random, kind: str) -> None:
     here = KINDS[kind]
     second, volume = movable(csi, here.capability)
-    first, contents = brought_up(csi, volume, here.capability), {}
-    if here.is_block:
-        contents["first"] = here.write(first, rng)
-    else:
-        contents["first"] = here.write(first, rng, "first")
+    first = brought_up(csi, volume, here.capability)
+    contents = [here.write(first, rng, "first")]
     csi.take_down(first)
     there = second.bring_up(volume, here.capability)
-    here.require(there, contents["first"], f"a move to another node ({kind})")
+    here.require(there, contents[0], f"a move to another node ({kind})")
     if not here.is_block:  # a device is written in the same places each time
-        contents["second"] = here.write(there, rng, "second")
+        contents.append(here.write(there, rng, "second"))
     second.take_down(there)
     again = csi.bring_up(volume, here.capability)
-    for content in contents.values():
+    for content in contents:
         here.require(again, content, f"a move to another node and back ({kind})")
 
 

@@ -18,7 +18,7 @@ INVERSE = {"delete-volume", "controller-unpublish", "node-unstage", "node-unpubl
 FORMS: dict[str, Callable[[str], str]] = {
     "a slash behind": lambda identity: f"{identity}/",
     "a dot behind": lambda identity: f"{identity}/.",
-    "through its parent": lambda identity: f"../{'volumes'}/{identity}",
+    "through its parent": lambda identity: f"../volumes/{identity}",
     "through itself": lambda identity: f"{identity}/../{identity}",
     "a dot before": lambda identity: f"./{identity}",
     "a character more": lambda identity: f"{identity}0",
