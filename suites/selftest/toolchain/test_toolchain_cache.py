@@ -86,6 +86,19 @@ def test_sweep_with_dead_and_living_makers_removes_only_the_dead(cache: Cache) -
     assert {dead.name, reused.name} <= set(removed)
 
 
+@pytest.mark.needs("root", "pid_namespaces")
+def test_sweep_from_another_pid_namespace_leaves_the_living(cache: Cache) -> None:
+    # A driver in namespaces of its own opens the same cache; ids of processes outside mean nothing to it.
+    program = "import sys, pathlib; from fixtures.toolchain.cache import Cache; Cache(pathlib.Path(sys.argv[1]))"
+    argv = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", program, str(cache.root)]
+    dead = cache.root / "tmp" / "999999999-1-abc"
+    dead.mkdir()
+    with cache.scratch() as own:
+        subprocess.run(argv, check=True, cwd=Path(__file__).parents[3])
+        assert own.exists()
+    assert not dead.exists()
+
+
 def test_lock_of_a_killed_holder_is_free(cache: Cache) -> None:
     program = (
         "import sys, pathlib, time; from fixtures.toolchain.cache import Cache\n"
