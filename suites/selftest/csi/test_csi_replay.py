@@ -49,6 +49,25 @@ def test_transcript_plays_again_with_new_ids(lease: Lease, tmp_path: Path, capsy
         driver.stop()
 
 
+@pytest.mark.needs("root")
+@pytest.mark.parametrize("keep", [False, True])
+def test_replay_gives_back_what_its_calls_made_unless_it_is_told_to_keep(
+    lease: Lease, tmp_path: Path, keep: bool
+) -> None:
+    driver = reference(lease)
+    client = Client(driver.endpoint)
+    try:
+        made = client.call(create_volume("seatrial-replay")).volume
+        (tmp_path / "calls").write_text(write_transcript(client.calls))
+        client.call(messages().DeleteVolumeRequest(volume_id=made.volume_id))
+        command = [sys.executable, "-m", "fixtures.subjects.csi.replay", str(tmp_path / "calls"), driver.endpoint]
+        subprocess.run([*command, *(["--keep"] if keep else [])], cwd=ROOT, timeout=60, check=True)
+        assert len(client.call(messages().ListVolumesRequest()).entries) == keep
+    finally:
+        client.close()
+        driver.stop()
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
