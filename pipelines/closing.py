@@ -11,7 +11,7 @@ from pipelines.screen import Screen
 from reports import attest, roles
 from reports.keys import KeyFileError
 from reports.model import Decision, Verdict
-from reports.render import render_all
+from reports.render.all import render_all
 
 
 def verdict(stages: Sequence[Stage], decisions: Sequence[Decision], error: str = "") -> Verdict:

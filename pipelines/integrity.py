@@ -175,6 +175,9 @@ def _ending(record: Record, again: str) -> Iterable[Finding]:
     elif not record.results:
         text = f"Not one of the {len(record.planned.tests)} planned tests has a result; the log of the stage says why."
         yield Finding.of(Verdict.INCONCLUSIVE, text, again)
+    if record.truncated:
+        text = "The record's last line is there only in part: the file was cut, and how much is lost is not known."
+        yield Finding.of(Verdict.INVALID, text, f"{again} A full disk or a broken copy does that; a kill hardly ever.")
     if record.end is None:
         text = "The run was killed before its end; what it had not reached is not known."
         yield Finding.of(Verdict.INCONCLUSIVE, text, again)

@@ -73,6 +73,42 @@ How the rules work together:
   else passed is INCONCLUSIVE. It ends by itself after the clean runs, or at its deadline.
 - **A key test** that failed voids the run: INVALID, and every failure beside it becomes a note.
 """
+BROKEN = """\
+## Records that are not whole
+
+No policy lets any of these pass, and the state of every environment stays as it is.
+
+| The record | Verdict | Why |
+| --- | --- | --- |
+"""
+BROKEN_ROWS = (
+    (
+        "ends with a whole line, without an end, and was never closed",
+        "INCONCLUSIVE",
+        "its run was killed: what it says holds, the rest is not known",
+    ),
+    (
+        "ends with a part of a line",
+        "INVALID",
+        "a full disk or a broken copy did that, hardly ever a kill (each line is written at once)",
+    ),
+    (
+        "is not what `record.jsonl.sha256` says",
+        "INVALID",
+        "a run closes its record with that file when it comes to its end; it was cut or changed since",
+    ),
+    ("has no end though pytest came to its own", "INVALID", "its last lines were lost"),
+    (
+        "has other results than its end counts, two for one attempt, or a line out of place",
+        "INVALID",
+        "lines were lost or changed, or two runs wrote into it",
+    ),
+    (
+        "is of another candidate or stage or of a day to come, or passes what it did not plan",
+        "INVALID",
+        "it was put together, or a clock is wrong",
+    ),
+)
 QUARANTINE = """\
 ## The quarantine file
 
@@ -97,6 +133,7 @@ def page() -> str:
         parts.append(_table(f"[{name}]", TITLES[name], kind))
     parts.append(_table("[[threshold]]", "What measured figures must keep to", Threshold))
     parts.append(QUARANTINE + _rows(Entry))
+    parts.append(BROKEN + "".join(f"| {' | '.join(row)} |\n" for row in BROKEN_ROWS))
     return "\n".join(parts)
 
 

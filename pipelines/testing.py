@@ -62,6 +62,7 @@ class Progress:
         self.stage = stage
         self.planned = 0
         self.outcomes: Counter[str] = Counter()
+        self.ended = False
         self._at = 0
 
     def follow(self, beside: str = "") -> None:
@@ -89,6 +90,8 @@ class Progress:
         if line["kind"] == "planned":
             tests = line["tests"]
             self.planned = len(tests) if isinstance(tests, dict) else 0
+        elif line["kind"] == "end":
+            self.ended = True
         elif line["kind"] == "result":
             outcome = "error" if line.get("harness_error") else str(line["outcome"])
             self.outcomes[outcome] += 1
@@ -143,12 +146,20 @@ def run(
         process.wait()
         progress.follow()
         screen.status("")
-    return findings + _exit(order, process.returncode, bool(stop_at[0]))
+    findings += _exit(order, process.returncode, bool(stop_at[0]))
+    if not findings and not stop_at[0] and progress.planned and not progress.ended:
+        findings.append(_lost_end(order, process.returncode))
+    return findings
 
 
 def _too_long(stage: Stage) -> Finding:
     text = f"The tests of {stage.name} took longer than {stage.time_limit / 60:g} minutes and were stopped."
     return Finding.of(Verdict.INCONCLUSIVE, text, "See which test hangs in the log, or raise time-limit-minutes.")
+
+
+def _lost_end(order: Order, status: int) -> Finding:
+    text = f"pytest came to its end (status {status}), and the record did not: its last lines were lost."
+    return Finding.of(Verdict.INVALID, text, f"See whether the disk is full; {order.log} says what went wrong.")
 
 
 def _exit(order: Order, status: int, was_stopped: bool) -> list[Finding]:

@@ -1,7 +1,7 @@
 """Reads record.jsonl, the only source of counts, into a typed Record.
 
-Belongs here: reading one record and saying precisely what is wrong with a broken one. Does not belong here:
-writing (reports/recorder.py), judging (pipelines/gate.py), showing (reports/render/).
+Belongs here: reading one record, saying precisely what is wrong with a broken one, and closing one that is whole. Does
+not belong here: writing (reports/recorder.py), judging (pipelines/gate.py), showing (reports/render/).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from reports.model import Outcome, Part, Result, part_from_json, result_from_json
+from reports.render.files import write_atomically
 
 
 class RecordError(Exception):
@@ -115,8 +116,17 @@ class Record:
         return tally
 
 
+def close(path: Path) -> Path:
+    """Note the digest of a record that has come to its end, so that one that is cut later is told from one whose run
+    was killed. Returns the note, NAME.sha256, which `sha256sum --check` reads."""
+    return write_atomically(_note_of(path), f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n")
+
+
 def read(path: Path) -> Record:
-    """Read a record. A last line cut off by a kill is dropped and noted; anything else broken is a RecordError."""
+    """Read a record. One whose run was killed ends where it ends; a last line in part is dropped and noted.
+
+    RecordError: anything else is broken, or the record is not as its run left it (see `close`).
+    """
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -134,7 +144,28 @@ def read(path: Path) -> Record:
             reader.cut_off(number, len(unfinished))
         else:
             reader.take(number, last)
-    return reader.finish(hashlib.sha256(data).hexdigest())
+    found = reader.finish(hashlib.sha256(data).hexdigest())
+    _require_as_left(found)
+    return found
+
+
+def _note_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _require_as_left(found: Record) -> None:
+    """RecordError: the run had noted another digest when it ended."""
+    note = _note_of(found.path)
+    try:
+        noted = note.read_text(encoding="utf-8").partition(" ")[0]
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        raise RecordError(note, 0, f"cannot be read: {error}") from error
+    if noted != found.sha256:
+        what = "cut" if found.end is None else "changed"
+        problem = f"was {what} after its run had ended: {note.name} has another digest ({noted[:12]})"
+        raise RecordError(found.path, 0, problem)
 
 
 def _decode(path: Path, number: int, line: bytes) -> Mapping[str, Any]:
@@ -233,7 +264,7 @@ class _Reader:
         if self.end is not None:
             raise RecordError(self.path, number, 'something after the "end" line')
         self.truncated = True
-        self.notes.append(f"line {number} of the record is cut off after {size} bytes: the run was killed there")
+        self.notes.append(f"line {number} of the record is cut off after {size} bytes")
 
     def finish(self, sha256: str) -> Record:
         if self.header is None:

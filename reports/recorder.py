@@ -8,6 +8,7 @@ gpu) or --run-dir is given; selftests leave none.
 from __future__ import annotations
 
 import datetime
+import errno
 import functools
 import json
 import os
@@ -21,7 +22,7 @@ from typing import Any
 
 import pytest
 
-from reports import catalogue, failure
+from reports import catalogue, failure, record
 from reports.model import Outcome, Result, result_from_json, to_json
 from reports.redact import redact
 from reports.spelling import nearest
@@ -168,11 +169,12 @@ class Recorder:
             self._write_header()
 
     def _write(self, line: dict[str, Any]) -> None:
-        # One write call on an append-only descriptor: lines of two processes never mix, none is half-written.
+        # One write call on an append-only descriptor: lines of two processes never mix.
         data = (json.dumps(line, ensure_ascii=False, default=str) + "\n").encode()
         descriptor = os.open(self.run_dir / "record.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         try:
-            os.write(descriptor, data)
+            if os.write(descriptor, data) != len(data):
+                raise OSError(errno.ENOSPC, "a line was written only in part", str(self.run_dir / "record.jsonl"))
         finally:
             os.close(descriptor)
 
@@ -299,6 +301,7 @@ class Recorder:
             exitstatus = session.exitstatus = pytest.ExitCode.USAGE_ERROR
         counts = {outcome.value: sum(result.outcome is outcome for result in self.results) for outcome in Outcome}
         self._write({"kind": "end", "finished": now(), "exit": int(exitstatus), "counts": counts})
+        record.close(self.run_dir / "record.jsonl")
         judged = counts[Outcome.PASS.value] + counts[Outcome.FAIL.value]
         if self.results and not judged and session.exitstatus == pytest.ExitCode.OK:
             # Nothing was judged: green would tell a driver's author that an absent driver is a good one.

@@ -43,6 +43,11 @@ CASES: dict[str, tuple[Record | None, Verdict, str]] = {
     ),
     "a clause without test": (record([PASSES_B]), Verdict.INCONCLUSIVE, "no test was planned"),
     "a killed run": (record([PASSES_A, PASSES_B], killed=True), Verdict.INCONCLUSIVE, "killed"),
+    "a line in part": (
+        dataclasses.replace(record([PASSES_A, PASSES_B], killed=True), truncated=True),
+        Verdict.INVALID,
+        "only in part",
+    ),
     "an interrupted run": (record([PASSES_A, PASSES_B], end=End("x", 2)), Verdict.INCONCLUSIVE, "stopped"),
     "pytest used wrongly": (record([PASSES_A, PASSES_B], end=End("x", 4)), Verdict.INVALID, "exit status 4"),
     "no test at all": (record([], {}), Verdict.INCONCLUSIVE, "plans no test"),

@@ -18,7 +18,7 @@ from reports import history, run_folder
 from reports.history import Summary
 from reports.model import Verdict
 from reports.render import history as pages
-from reports.render import render_all
+from reports.render.all import render_all
 from suites.selftest.reports import synthetic
 
 HOSTILE = "<script>alert(1)</script>"

@@ -103,6 +103,17 @@ def test_tests_that_end_in_a_way_no_record_explains_make_the_run_invalid(tmp_pat
     assert "no such option" in findings[0].reason.text
 
 
+@pytest.mark.parametrize(("end", "verdicts"), [('{"kind": "end"}', []), ("", [Verdict.INVALID])], ids=["told", "lost"])
+def test_tests_whose_record_lacks_the_end_that_they_came_to_make_the_run_invalid(
+    end: str, verdicts: list[Verdict], tmp_path: Path
+) -> None:
+    record = tmp_path / "dev" / "record.jsonl"
+    plan = '{"kind": "planned", "tests": {"t": ["a"]}}'
+    findings = run(order(tmp_path, f"open({str(record)!r}, 'w').write({plan!r} + chr(10) + {end!r} + chr(10))"))
+    assert [finding.verdict for finding in findings] == verdicts
+    assert all("last lines were lost" in finding.reason.text for finding in findings)
+
+
 def test_tests_are_not_chosen_by_variables_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTEST_ADDOPTS", "--deselect the-one-that-fails")
     assert run(order(tmp_path, "import os, sys; sys.exit(4 if 'PYTEST_ADDOPTS' in os.environ else 0)")) == []

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.render import render_html
-from reports.render.html import TEMPLATES
+from reports.render.html import TEMPLATES, render_html
 from suites.selftest.reports import synthetic
 from suites.selftest.reports.page import Page
 

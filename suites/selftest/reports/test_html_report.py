@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from reports import findings
-from reports.render import render_html
+from reports.render.html import render_html
 from suites.selftest.reports import synthetic
 from suites.selftest.reports.page import Page
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reports import findings
-from reports.render import render_all
+from reports.render.all import render_all
 from suites.selftest.reports import synthetic
 
 

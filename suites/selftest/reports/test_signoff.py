@@ -14,7 +14,7 @@ import pytest
 
 from reports import attest, keys, run_folder, schema, verification
 from reports.envelope import EnvelopeError
-from reports.render import render_all
+from reports.render.all import render_all
 from suites.selftest.reports import synthetic
 
 Pairs = list[tuple[Path, Path]]  # of keys: private, public
