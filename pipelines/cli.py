@@ -80,9 +80,10 @@ def _run(given: argparse.Namespace) -> int:
         shard=given.shard,
         run_id=given.run_id,
     )
-    read_inputs(options)  # Mistakes in files come before anything about the machine.
+    asked = read_inputs(options).stages  # Mistakes in files come before anything about the machine.
     screen = Screen()
-    housekeeping.require_able(screen, options.install)
+    containers = any(stage.needs_cluster or "cri" in stage.suites for stage in asked)
+    housekeeping.require_able(screen, options.install, containers)
     leases.reap()
     lease = leases.acquire("pipeline")
     try:

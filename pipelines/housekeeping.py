@@ -17,8 +17,10 @@ KERNEL = "kernel "
 WIDTH = 28
 """Of a fact's name; the longest has 26 characters."""
 MARGIN = 8 + WIDTH
-FATAL = ("root", "disk", "cgroups")
+FATAL = ("root", "disk")
 """Without these no stage can do anything."""
+CONTAINERS = "cgroups"
+"""Without it nothing can be judged that starts containers."""
 
 
 def doctor(_given: argparse.Namespace) -> int:
@@ -53,13 +55,14 @@ def _wrapped(text: str) -> str:
     return f"\n{'':{MARGIN}}".join(textwrap.wrap(text, 80, break_long_words=False))
 
 
-def require_able(screen: Screen, install: bool) -> None:
+def require_able(screen: Screen, install: bool, containers: bool = True) -> None:
     """EnvironmentUnfit, with what to do, where no stage could do its work; a note for what only some tests need.
 
-    install: missing system packages come by themselves.
+    install: missing system packages come by themselves. containers: a stage starts some, so it limits them.
     """
     lacking = [fact for fact in stages.machine_facts(network=False) if fact.required and not fact.ok]
-    fatal = [fact for fact in lacking if fact.name in FATAL or (fact.name == "system packages" and not install)]
+    needed = (*FATAL, *([CONTAINERS] if containers else []), *([] if install else ["system packages"]))
+    fatal = [fact for fact in lacking if fact.name in needed]
     if fatal:
         listed = "".join(f"\n  {fact.name}: {fact.detail}\n    repair: {fact.repair}" for fact in fatal)
         raise EnvironmentUnfit(f"something is missing (python -m pipelines doctor shows all){listed}")

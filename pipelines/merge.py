@@ -10,8 +10,7 @@ import argparse
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,38 +18,25 @@ from pipelines import basis, closing, merging, pipeline, policy, recorded
 from pipelines.configuration import Misconfigured
 from pipelines.findings import Finding
 from pipelines.logbook import now, text_of, write
-from pipelines.recorded import read_json, require_run
+from pipelines.pieces import FILES, Piece, Pieces, read
+from pipelines.recorded import read_json
 from pipelines.screen import Screen, show_decision, show_end
-from reports.model import Decision, Verdict, part_from_json
-from reports.record import Record, RecordError
+from reports.model import Decision, Outcome, Result, Verdict
+from reports.record import Record, close
 from reports.record import read as read_record
 from reports.run_folder import sha256_of
 
-SAME = ("profile", "pipeline", "provider", "nodes", "seed", "seatrial", "catalogue", "stages")
-"""What run.json must say alike in all shards; of a stage only what it is, not when it ran."""
-FILES = ("candidate.toml", "candidate.json", "stages.toml", "waivers.toml", "quarantine.toml", "catalogue.json")
 AGAIN = "Run the lost shard with the same --run-id and --shard, and merge again."
-
-
-@dataclass(frozen=True)
-class Piece:
-    """One shard's run folder. records: by stage; facts: its run.json."""
-
-    folder: Path
-    run: str
-    index: int
-    of: int
-    facts: Mapping[str, Any]
-    records: Mapping[str, Record]
 
 
 def merge(given: argparse.Namespace) -> int:
     """Merge, decide, render and, where the pipeline ends with a sign-off, sign. The exit code is the verdict's."""
     screen = Screen()
-    folder = join(given.runs, given.runs_dir)
-    decisions = decide(folder)
+    folder, decisions = join(given.runs, given.runs_dir)
     for decision in decisions:
         show_decision(screen, decision)
+    for name, told in read_json(folder / "run.json").get("not-entered", {}).items():
+        screen.line(f"{name} does not count: {told}", "dim")
     stages = recorded.load(folder).requested()
     verdict = closing.verdict(stages, decisions)
     report = closing.render(folder, screen)
@@ -61,101 +47,57 @@ def merge(given: argparse.Namespace) -> int:
     return verdict.exit_code
 
 
-def decide(folder: Path) -> list[Decision]:
-    """Let the gates of a merged run decide for the first time, and write down what they say."""
-    decisions = recorded.load(folder).decide_anew(now().replace(microsecond=0))
-    for decision in decisions:
-        write(folder / "decisions" / f"{decision.stage}.json", text_of(decision))
-    return decisions
+def join(runs: Sequence[Path], into: Path) -> tuple[Path, list[Decision]]:
+    """One run folder, below into, of these shards, and what its gates decide.
 
-
-def join(runs: Sequence[Path], into: Path) -> Path:
-    """One run folder, below into, of these shards. Misconfigured: they are not of one run, or it is there already."""
-    pieces = sorted((read(run) for run in runs), key=lambda piece: piece.index)
-    problems = list(faults(pieces))
-    if problems:
-        raise Misconfigured(problems)
-    target = into.resolve() / pieces[0].run
+    The stages are judged one by one, as in a run on one machine: one that such a run would not have entered, because
+    the stage before it does not pass, is left out of the merged run, whatever the shards found there.
+    Misconfigured: they are not of one run, or it is there already.
+    """
+    pieces = read(runs)
+    target = into.resolve() / pieces.first.run
     if target.exists():
         raise Misconfigured([f"{target}: is there already. Remove it, or merge into another place with --runs-dir."])
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".merge-", dir=target.parent) as place:
         made = Path(place) / target.name
         _make(pieces, made)
+        decisions = _decide(made)
         made.rename(target)
-    return target
+    return target, decisions
 
 
-def read(run: Path) -> Piece:
-    """A shard's run folder. Misconfigured: it is none, or a record of it cannot be read."""
-    require_run(run)
-    facts = read_json(run / "run.json")
-    try:
-        told = facts["shard"]
-        name, index, of = str(told["run"]), int(told["index"]), int(told["of"])
-        if Path(name).name != name or name in ("", ".", "..") or not 0 <= index < of:
-            raise ValueError(name)
-        names = [str(stage["name"]) for stage in facts["stages"]]
-    except (KeyError, TypeError, ValueError) as error:
-        raise Misconfigured([f"{run}: is no shard; make one with python -m pipelines run --shard I/N"]) from error
-    records = {}
-    for stage in names:
-        path = run / stage / "record.jsonl"
-        if path.exists():
-            try:
-                records[stage] = read_record(path)
-            except RecordError as error:
-                raise Misconfigured([f"{error}. Leave this shard out: its tests are then missing."]) from error
-    return Piece(run, name, index, of, facts, records)
+def _decide(folder: Path) -> list[Decision]:
+    """Let the gates of a merged run decide, write down what they say, and take out what was not to be entered."""
+    decisions = recorded.load(folder).decide_anew(now().replace(microsecond=0))
+    for decision in decisions:
+        write(folder / "decisions" / f"{decision.stage}.json", text_of(decision))
+    last = decisions[-1]
+    if last.verdict is Verdict.PASS:
+        return decisions
+    left_out = {}
+    decided = {decision.stage for decision in decisions}
+    for path in sorted(folder.glob("*/record.jsonl")):
+        if path.parent.name not in decided:
+            number = len(read_record(path).results)
+            left_out[path.parent.name] = (
+                f"{number} results of shards that went on; {last.stage} is {last.verdict}, so a run on one machine "
+                f"would have ended there. The shards' own folders have them."
+            )
+            shutil.rmtree(path.parent)
+    if left_out:
+        facts = read_json(folder / "run.json")
+        for stage in facts["stages"]:
+            if stage["name"] in left_out:
+                stage.pop("started", None)
+                stage.pop("finished", None)
+        write(folder / "run.json", text_of({**facts, "not-entered": left_out}))
+    return decisions
 
 
-def faults(pieces: Sequence[Piece]) -> Iterable[str]:
-    """Why the folders are not the shards of one run."""
-    first = pieces[0]
-    for piece in pieces[1:]:
-        for name, before, here in (("run", first.run, piece.run), ("number of shards", first.of, piece.of)):
-            if before != here:
-                yield f"{piece.folder}: is of another {name} ({here}) than {first.folder} ({before})"
-        for name in SAME:
-            if _fact(first, name) != _fact(piece, name):
-                yield f"{piece.folder}: has another {name} in its run.json than {first.folder}"
-        if _parts(first) != _parts(piece):
-            yield f"{piece.folder}: tested other parts than {first.folder}"
-    policies = [f"policies/{stage['name']}.toml" for stage in first.facts["stages"]]
-    names = (*FILES, *policies, basis.FILE)
-    found = {name: [_bytes(piece.folder / name) for piece in pieces] for name in names}
-    for name in merging.differing(found):
-        yield f"{name} is not the same in all shards, so they do not judge the same by the same"
-    for stage in [str(item["name"]) for item in first.facts["stages"]]:
-        records = [piece.records[stage] for piece in pieces if stage in piece.records]
-        yield from merging.faults(records)
-        for piece in pieces:
-            record = piece.records.get(stage)
-            shard = record.planned.shard if record and record.planned else None
-            if shard is not None and (shard.index, shard.of) != (piece.index, piece.of):
-                yield f"{record.path if record else ''}: is of another shard than its run.json says"
-
-
-def _fact(piece: Piece, name: str) -> Any:
-    value = piece.facts.get(name)
-    if name == "stages":
-        return [{key: stage.get(key) for key in ("name", "suites", "requested")} for stage in value or ()]
-    return value
-
-
-def _parts(piece: Piece) -> list[tuple[Any, ...]]:
-    """Components with their digests; where the files lie is every machine's own business."""
-    parts = [part_from_json(item) for item in read_json(piece.folder / "parts.json")]
-    return sorted((part.component, part.version, part.identity, tuple(sorted(part.sha256.items()))) for part in parts)
-
-
-def _bytes(path: Path) -> bytes | None:
-    return path.read_bytes() if path.is_file() else None
-
-
-def _make(pieces: Sequence[Piece], folder: Path) -> None:
-    """Write the merged folder."""
-    first = pieces[0]
+def _make(pieces: Pieces, folder: Path) -> None:
+    """Write the merged folder, without its decisions."""
+    first = pieces.first
     folder.mkdir()
     (folder / "policies").mkdir()
     for name in (*FILES, basis.FILE, "policy.toml", "parts.json"):
@@ -166,64 +108,88 @@ def _make(pieces: Sequence[Piece], folder: Path) -> None:
     write(folder / "run.json", text_of(_facts(pieces, folder.name)))
     chosen = pipeline.load(folder / "stages.toml", str(first.facts.get("profile") or "quick"), folder / "policies")
     for stage in chosen.stages:
-        if stage.kind == "tests" and any(stage.name in piece.records for piece in pieces):
+        if stage.kind == "tests" and any(stage.name in piece.records for piece in pieces.speakers):
             _make_stage(pieces, stage.name, folder, policy.load(stage.policy))
 
 
-def _facts(pieces: Sequence[Piece], name: str) -> dict[str, Any]:
+def _facts(pieces: Pieces, name: str) -> dict[str, Any]:
     """run.json: what the first says, the widest times, and which machine each shard had."""
-    facts = {key: value for key, value in pieces[0].facts.items() if key not in ("shard", "error", "timings")}
+    facts = {key: value for key, value in pieces.first.facts.items() if key not in ("shard", "error", "timings")}
     stages = [dict(stage) for stage in facts["stages"]]
     for stage in stages:
-        told = [other for piece in pieces for other in piece.facts["stages"] if other["name"] == stage["name"]]
+        told = [other for piece in pieces.speakers for other in piece.facts["stages"] if other["name"] == stage["name"]]
         for key, pick in (("started", min), ("finished", max)):
             times = [str(other[key]) for other in told if other.get(key)]
             stage.update({key: pick(times)} if times else {})
-    ends = [str(piece.facts.get("finished") or "") for piece in pieces]
-    departures = dict.fromkeys(line for piece in pieces for line in piece.facts.get("departures", ()))
+    ends = [str(piece.facts.get("finished") or "") for piece in pieces.speakers]
+    departures = dict.fromkeys(line for piece in pieces.speakers for line in piece.facts.get("departures", ()))
     return {
         **facts,
         "id": name,
-        "started": min(str(piece.facts["started"]) for piece in pieces),
+        "started": min(str(piece.facts["started"]) for piece in pieces.speakers),
         "finished": max(ends) if all(ends) else "",
         "stages": stages,
         "departures": list(departures),
         "command": merging.without_shard([str(word) for word in facts.get("command", ())]),
         "shards": [
-            {"index": piece.index, "of": piece.of, "folder": piece.folder.name, "machine": piece.facts.get("machine")}
-            for piece in pieces
+            {
+                "index": piece.index,
+                "of": piece.of,
+                "attempt": piece.attempt,
+                "speaks": piece in pieces.speakers,
+                "folder": piece.folder.name,
+                "machine": piece.facts.get("machine"),
+            }
+            for piece in pieces.all
         ],
     }
 
 
-def _make_stage(pieces: Sequence[Piece], stage: str, folder: Path, judged_by: policy.Policy) -> None:
+def _make_stage(pieces: Pieces, stage: str, folder: Path, judged_by: policy.Policy) -> None:
     """The stage's record, parts, figures, incidents, and the evidence that the record names."""
-    there = [piece for piece in pieces if stage in piece.records]
+    there = [piece for piece in pieces.speakers if stage in piece.records]
+    cut_off = [piece for piece in pieces.others if stage in piece.records]
     records = [piece.records[stage] for piece in there]
-    lines = merging.merged(records, [_lines(record) for record in records])
+    earlier = {piece.label: piece.records[stage] for piece in cut_off}
+    lines = merging.merged(records, [_lines(record) for record in records], [piece.label for piece in there], earlier)
     text = "".join(json.dumps(line, ensure_ascii=False, default=str) + "\n" for line in lines)
     write(folder / stage / "record.jsonl", text)
+    if lines[-1]["kind"] == "end":
+        close(folder / stage / "record.jsonl")
     parts = there[0].folder / stage / "parts.json"
     if parts.is_file():
         shutil.copyfile(parts, folder / stage / "parts.json")
     for piece in there:
-        _carry_evidence(piece, stage, folder)
+        _carry_evidence(piece, stage, folder, piece.records[stage].results)
+    for piece in cut_off:
+        failed = [result for result in piece.records[stage].results if result.outcome is Outcome.FAIL]
+        _carry_evidence(piece, stage, folder, failed)
+    for piece in [*there, *cut_off]:
         log = piece.folder / "log" / f"{stage}.log"
         if log.is_file():
             (folder / "log").mkdir(exist_ok=True)
-            shutil.copyfile(log, folder / "log" / f"{stage}-shard-{piece.index}.log")
+            shutil.copyfile(log, folder / "log" / f"{stage}-{piece.label}.log")
     figures = _figures(there, stage, judged_by)
     if figures:
         write(folder / stage / "figures.json", text_of(figures))
-    incidents = [item for piece in pieces for item in recorded.incidents(piece.folder / stage / "incidents.json")]
-    incidents += [_lost(index, pieces[0].of, stage) for index in range(pieces[0].of) if index not in _indices(there)]
+    incidents = list(_incidents(pieces, stage))
     if incidents:
         told = [{"verdict": item.verdict.value, "reason": item.reason} for item in dict.fromkeys(incidents)]
         write(folder / stage / "incidents.json", text_of(told))
 
 
-def _indices(pieces: Sequence[Piece]) -> set[int]:
-    return {piece.index for piece in pieces}
+def _incidents(pieces: Pieces, stage: str) -> Iterable[Finding]:
+    """What went wrong outside the tests. Of attempts that were cut off only what cannot be trusted."""
+    for piece in pieces.all:
+        for item in recorded.incidents(piece.folder / stage / "incidents.json"):
+            if piece in pieces.speakers or item.verdict is Verdict.INVALID:
+                yield item
+        record = piece.records.get(stage)
+        if record is not None and record.truncated:
+            text = f"The last line of the record of {piece.label} is there only in part, so lines may be lost."
+            yield Finding.of(Verdict.INVALID, text, "A full disk or a broken copy does that; see which, and run again.")
+    there = {piece.index for piece in pieces.speakers if stage in piece.records}
+    yield from (_lost(index, pieces.first.of, stage) for index in range(pieces.first.of) if index not in there)
 
 
 def _lost(index: int, of: int, stage: str) -> Finding:
@@ -247,16 +213,16 @@ def _lines(record: Record) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (lines[:-1] if record.truncated else lines) if line]
 
 
-def _carry_evidence(piece: Piece, stage: str, folder: Path) -> None:
+def _carry_evidence(piece: Piece, stage: str, folder: Path, results: Iterable[Result]) -> None:
     """Copy what the results name, and nothing else. Misconfigured: it is not a file of that shard, or was changed."""
-    for result in piece.records[stage].results:
+    for result in results:
         for item in result.evidence:
             source = _evidence_file(piece.folder, stage, item.path)
             if source is None or (item.sha256 and sha256_of(source) != item.sha256):
                 raise Misconfigured(
                     [f"{piece.folder}/{stage}: the evidence {item.path} of {result.test} is gone, elsewhere or changed"]
                 )
-            target = folder / stage / f"shard-{piece.index}" / item.path
+            target = folder / stage / piece.label / item.path
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from reports.model import Outcome, to_json
@@ -38,10 +39,17 @@ def lost(pieces: Sequence[Record]) -> list[int]:
     return [index for index in range(first_of(pieces)) if index not in there]
 
 
-def merged(pieces: Sequence[Record], heads: Sequence[Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
-    """The lines of the merged record. heads: each record's own lines, as they are in its file, in the same order.
+def merged(
+    pieces: Sequence[Record],
+    heads: Sequence[Sequence[Mapping[str, Any]]],
+    labels: Sequence[str],
+    earlier: Mapping[str, Record] = MappingProxyType({}),
+) -> list[dict[str, Any]]:
+    """The lines of the merged record. heads: each record's own lines, as they are in its file; labels: the folder of
+    its evidence; both in the order of pieces. earlier: attempts that were cut off, by label.
 
-    Evidence is where `shard-<index>/` before its path says. Without an end of every shard there is no end.
+    What an earlier attempt passed was run again and does not count twice; what it failed is an attempt at its test.
+    Without an end of every shard there is no end.
     """
     plan = shard_of(pieces[0]).plan
     place = {test: number for number, test in enumerate(plan)}
@@ -52,10 +60,34 @@ def merged(pieces: Sequence[Record], heads: Sequence[Sequence[Mapping[str, Any]]
     del planned["shard"]
     planned["tests"] = {test: list(ids) for test, ids in plan.items()}
     planned["suites"] = sorted({str(name) for head in heads for line in head for name in _suites(line)})
-    results = [_moved(result, shard_of(piece).index) for piece in pieces for result in piece.results]
-    results.sort(key=lambda line: (place[line["test"]], line["attempt"]))
+    failed = [
+        _moved(result, label)
+        for label, record in earlier.items()
+        for result in record.results
+        if result.outcome is Outcome.FAIL
+    ]
+    results = [_moved(result, label) for piece, label in zip(pieces, labels, strict=True) for result in piece.results]
+    results = sorted(_numbered(failed, results), key=lambda line: (place[line["test"]], line["attempt"]))
     parts = [dict(line) for line in heads[0] if line["kind"] == "part"]
-    return [header, *parts, planned, *_notes(pieces, heads), *results, *_end(pieces)]
+    notes = [*_notes(pieces, heads), *_cut_off(earlier, len(failed))]
+    return [header, *parts, planned, *notes, *results, *_end(pieces, len(failed))]
+
+
+def _numbered(failed: Sequence[dict[str, Any]], results: Sequence[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+    """Attempts of each test one after the other: those that were cut off, then those of the attempt that speaks."""
+    before: Counter[str] = Counter()
+    for line in failed:
+        before[line["test"]] += 1
+        yield {**line, "attempt": before[line["test"]]}
+    for line in results:
+        yield {**line, "attempt": line["attempt"] + before[line["test"]]}
+
+
+def _cut_off(earlier: Mapping[str, Record], failures: int) -> Iterable[dict[str, Any]]:
+    """One line on what became of the results of attempts that do not speak."""
+    for label, record in earlier.items():
+        text = f"{label} does not speak for its shard, another attempt does: {len(record.results)} results of it are "
+        yield {"kind": "note", "text": f"{text}not counted, but for failures ({failures} of all such attempts)"}
 
 
 def shard_of(piece: Record) -> Shard:
@@ -149,9 +181,9 @@ def _suites(line: Mapping[str, Any]) -> Sequence[str]:
     return line.get("suites", ()) if line["kind"] == "planned" else ()
 
 
-def _moved(result: Any, index: int) -> dict[str, Any]:
+def _moved(result: Any, label: str) -> dict[str, Any]:
     line: dict[str, Any] = {"kind": "result", **to_json(result)}
-    line["evidence"] = [{**item, "path": f"shard-{index}/{item['path']}"} for item in line["evidence"]]
+    line["evidence"] = [{**item, "path": f"{label}/{item['path']}"} for item in line["evidence"]]
     return line
 
 
@@ -166,15 +198,19 @@ def _notes(pieces: Sequence[Record], heads: Sequence[Sequence[Mapping[str, Any]]
     return [{"kind": "note", "text": text} for text in dict.fromkeys(texts)]
 
 
-def _end(pieces: Sequence[Record]) -> list[dict[str, Any]]:
-    """One end, if every shard came to its own. Its counts are those that the shards told, so that lost lines show."""
+def _end(pieces: Sequence[Record], failures: int) -> list[dict[str, Any]]:
+    """One end, if every shard came to its own. Its counts are those that the shards told, so that lost lines show.
+
+    failures: those of earlier attempts.
+    """
     ends = [piece.end for piece in pieces if piece.end is not None]
     if len(ends) < len(pieces):
         return []
     counts = {outcome.value: sum(end.counts.get(outcome.value, 0) for end in ends) for outcome in Outcome}
+    counts[Outcome.FAIL.value] += failures
     counts = counts if all(end.counts for end in ends) else {}
     # 5: a shard without a test of its own. The others' worst is what one run would have ended with.
-    statuses = {end.exit for end in ends} - {5} or {5}
+    statuses = ({end.exit for end in ends} | ({1} if failures else set())) - {5} or {5}
     finished = max(end.finished for end in ends)
     return [{"kind": "end", "finished": finished, "exit": max(statuses), "counts": counts}]
 

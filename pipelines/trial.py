@@ -12,8 +12,9 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from pipelines import basis, closing, deviations, gate, pipeline, policy, quarantine, waivers
+from pipelines import attempts, basis, closing, deviations, gate, pipeline, policy, quarantine, waivers
 from pipelines.candidate import Candidate
 from pipelines.candidate import load as load_candidate
 from pipelines.deviations import Deviation
@@ -120,8 +121,11 @@ class Trial:
             findings = self._stage(stage)
             self.book.incidents(stage.name, findings)
             if self.options.shard:
-                # A part of the tests decides nothing: the merge does, and it wants what every stage found.
+                # A part of the tests decides nothing, the merge does: only what no other shard can mend ends it here.
                 self.book.stage(stage.name, finished=stamp(now()))
+                if stage.kind == "tests" and is_beyond_mending(self._decide(stage, findings)):
+                    self._stop_here(stage)
+                    return
                 continue
             decision = self._decide(stage, findings)
             self.book.decision(decision)
@@ -183,13 +187,19 @@ class Trial:
         )
 
     def _stop_here(self, stage: Stage) -> None:
-        later = [item.name for item in self.inputs.stages[len(self.decisions) :]]
+        later = [item.name for item in self.inputs.stages[self.inputs.stages.index(stage) + 1 :]]
         with self.interrupts.shielded():
             stopped = self.build.stop()
         if later:
-            self.screen.event(f"{' and '.join(later)} not started: {stage.name} did not pass")
+            did = "cannot" if self.options.shard else "did not"
+            self.screen.event(f"{' and '.join(later)} not started: {stage.name} {did} pass")
         if stopped:
             self.screen.event("the build was stopped; what is finished stays in the cache", "dim")
+
+
+def is_beyond_mending(part: Decision) -> bool:
+    """Whether a stage cannot pass whatever the other shards find: a required clause fails, and no waiver lets it by."""
+    return any(item.required and item.standing == "fail" for item in part.standings)
 
 
 def run(options: Options, environment: dict[str, str], screen: Screen, reap: Callable[[], Sequence[str]]) -> int:
@@ -209,21 +219,11 @@ def run(options: Options, environment: dict[str, str], screen: Screen, reap: Cal
         "waivers": [item.shown() for item in inputs.waivers],
         "deviations": [item.shown() for item in inputs.deviations],
     }
-    if options.shard:
-        index, of = shards.parse(options.shard)
-        facts["shard"] = {"run": options.run_id, "index": index, "of": of}
-    book = Logbook.open(
-        options.runs,
-        candidate=inputs.candidate,
-        pipeline=inputs.pipeline,
-        requested=inputs.stages,
-        catalogue=inputs.catalogue,
-        waivers=options.waivers,
-        facts=facts,
-        quarantine=options.quarantine,
-        basis=basis.shown(inputs.basis) if inputs.basis else None,
-        name=f"{options.run_id}-shard-{index}-of-{of}" if options.shard else options.run_id,
-    )
+    try:
+        book = _open(options, inputs, facts)
+    except attempts.Done as done:
+        screen.event(str(done), "INCONCLUSIVE")
+        return Verdict.INCONCLUSIVE.exit_code
     interrupts = Interrupts(lambda text: screen.event(text, "INCONCLUSIVE"))
     order, until = wanted(inputs.stages, inputs.candidate)
     build = Provisioning(order, until, screen, book.folder / "log" / "provision.log")
@@ -246,9 +246,39 @@ def run(options: Options, environment: dict[str, str], screen: Screen, reap: Cal
             for line in reap():
                 if line.startswith("left:"):
                     screen.event(f"not removed: {line}")
-            book.note(finished=stamp(now()))
             book.parts(build.newest())
+            if options.shard and not stopped and "error" not in book.facts:
+                book.note(shard={**book.facts["shard"], "whole": True})
+            book.note(finished=stamp(now()))
             return _finish(trial, stopped)
+
+
+def _open(options: Options, inputs: Inputs, facts: dict[str, Any]) -> Logbook:
+    """Make the run's folder; for a shard one that no other attempt at it has. attempts.Done: it has run to its end."""
+    while True:
+        name = options.run_id
+        if options.shard:
+            index, of = shards.parse(options.shard)
+            digest = inputs.candidate.digest
+            name, attempt = attempts.next_attempt(options.runs, options.run_id, index, of, digest)
+            shard = {"run": options.run_id, "index": index, "of": of, "attempt": attempt, "candidate": digest}
+            facts = {**facts, "shard": shard}
+        try:
+            return Logbook.open(
+                options.runs,
+                candidate=inputs.candidate,
+                pipeline=inputs.pipeline,
+                requested=inputs.stages,
+                catalogue=inputs.catalogue,
+                waivers=options.waivers,
+                facts=facts,
+                quarantine=options.quarantine,
+                basis=basis.shown(inputs.basis) if inputs.basis else None,
+                name=name,
+            )
+        except FileExistsError:
+            if not options.shard:
+                raise
 
 
 def _finish(trial: Trial, stopped: bool) -> int:

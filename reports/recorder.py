@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 
-from reports import catalogue, failure, record
+from reports import catalogue, failure, record, sources
 from reports.model import Outcome, Result, result_from_json, to_json
 from reports.redact import redact
 from reports.spelling import nearest
@@ -329,12 +329,14 @@ def now() -> str:
 
 
 def revision() -> str:
-    """The checkout's commit, with + when its files differ from it; "unknown" outside a git checkout."""
+    """The checkout's commit, with + when its files differ from it; outside a git checkout what its files are."""
     root = Path(__file__).resolve().parents[1]
     command = ["git", "-C", str(root), "describe", "--always", "--dirty=+", "--abbrev=12"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
+    except FileNotFoundError:
+        return sources.digest(root)
     except (OSError, subprocess.TimeoutExpired) as error:
         print(f"seatrial: git: {error}", file=sys.stderr)
         return "unknown"
-    return done.stdout.strip() or "unknown"
+    return done.stdout.strip() or sources.digest(root)

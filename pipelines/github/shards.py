@@ -38,8 +38,7 @@ def joined(
         try:
             if group in chosen or not artifacts.LEG.fullmatch(group):
                 raise Misconfigured([f'a run of shards cannot be called "{group}" here'])
-            run = merge.join(list(legs.values()), into / group)
-            merge.decide(run)
+            run, _ = merge.join(list(legs.values()), into / group)
             artifacts.note_down(into / group, group, run.name, where)
         except (Misconfigured, HarnessError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             problems = error.problems if isinstance(error, Misconfigured) else [str(error)]

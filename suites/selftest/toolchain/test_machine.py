@@ -11,7 +11,9 @@ from fixtures.toolchain import machine, probes, system
 from fixtures.toolchain.cache import Cache
 from fixtures.toolchain.errors import CannotProvide
 from fixtures.toolchain.system import SystemPackage
+from pipelines import housekeeping
 from pipelines.housekeeping import WIDTH
+from pipelines.screen import Screen
 from reports.model import EnvironmentUnfit
 
 
@@ -60,3 +62,17 @@ def test_missing_package_without_leave_to_install_prints_the_command() -> None:
 
 def test_package_that_is_here_is_not_installed() -> None:
     assert system.ensure([SystemPackage("coreutils", "this test", ("ls",))], print, install=False) == []
+
+
+@pytest.mark.parametrize("containers", [True, False])
+def test_machine_without_writable_cgroups_is_refused_only_where_containers_are_judged(
+    containers: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without = [machine.Fact("cgroups", False, "v2, read-only", "mount it read-write", "limits of containers", True)]
+    monkeypatch.setattr("pipelines.stages.machine_facts", lambda network: without)
+    refused = False
+    try:
+        housekeeping.require_able(Screen(), install=True, containers=containers)
+    except EnvironmentUnfit as error:
+        refused = "mount it read-write" in str(error)
+    assert refused is containers
