@@ -48,11 +48,24 @@ def facts_of(suite: str, tests: Mapping[str, Sequence[str]], root: Path = ROOT) 
     """Read a suite's clauses, mutants and sentences. tests: as collected. HarnessError: the catalogue is broken."""
     mutants: dict[str, list[str]] = defaultdict(list)
     for path in sorted((root / "fixtures/mutants" / suite).glob("*.py")):
-        for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.Assign) and [getattr(target, "id", "") for target in node.targets] == ["BREAKS"]:
-                mutants[str(getattr(node.value, "value", ""))].append(path.stem)
+        said = constants_of(path)
+        for clause in (*said.get("BREAKS", ()), *said.get("IN_CLUSTER", ())):
+            mutants[clause].append(path.stem)
     clauses = catalogue.load(root / "suites").of((suite,))
     return Facts(clauses, tests, mutants, _sentences(root / "suites" / suite / "sentences"))
+
+
+def constants_of(path: Path) -> dict[str, tuple[str, ...]]:
+    """What a mutant's file says in constants, each one text or several: BREAKS, IN_CLUSTER, AUTHOR. Never imported."""
+    found: dict[str, tuple[str, ...]] = {}
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Assign):
+            values = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
+            texts = tuple(
+                value.value for value in values if isinstance(value, ast.Constant) and isinstance(value.value, str)
+            )
+            found.update({target.id: texts for target in node.targets if isinstance(target, ast.Name) and texts})
+    return found
 
 
 def collect_tests(suites: Sequence[str], root: Path = ROOT) -> dict[str, list[str]]:

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from fixtures.subjects.csi.bench import Bench, InUse, require_mounted
+from fixtures.subjects.csi.bench import Bench, require_mounted
 from fixtures.subjects.csi.content import read_block, require_files, write_block, write_files
 from fixtures.subjects.csi.leaks import is_mounted
 from fixtures.subjects.csi.requests import block, mount
@@ -87,31 +87,27 @@ def test_unpublish_of_a_path_of_somebody_else_leaves_its_files(csi: Bench) -> No
         raise ClauseViolation("files were removed that are in no volume", expected="they stay", actual="they are gone")
 
 
-def at_two_targets(csi: Bench, kind: str) -> tuple[InUse, InUse]:
-    """A volume of several writers at two paths, of which one begins with the other."""
+@pytest.mark.clause("csi.node-unpublish.other-target-stays")
+@pytest.mark.parametrize("ended", ["the older", "the newer", "the older read-only", "the newer read-only"])
+@pytest.mark.parametrize("kind", ["mount", "block"])
+def test_unpublish_of_a_target_leaves_one_of_a_similar_path(csi: Bench, rng: Random, kind: str, ended: str) -> None:
     csi.require("node.SINGLE_NODE_MULTI_WRITER")
     capability = mount(MULTI) if kind == "mount" else block(MULTI)
-    first = csi.prepare(volume_for(csi, capability), capability, target="pod")
-    second = replace(first, target=csi.folder / "pod-2")
-    for use in (first, second):
-        csi.client.call(csi.publishing(use))
-    return first, second
-
-
-@pytest.mark.clause("csi.node-unpublish.other-target-stays")
-@pytest.mark.parametrize("kind", ["mount", "block"])
-def test_unpublish_of_a_target_leaves_one_of_a_similar_path(csi: Bench, rng: Random, kind: str) -> None:
-    first, second = at_two_targets(csi, kind)
+    older = csi.prepare(volume_for(csi, capability), capability, target="pod")
+    newer = replace(older, target=csi.folder / "pod-2")
+    gone, kept = (older, newer) if ended.startswith("the older") else (newer, older)
+    for use in (older, newer):
+        csi.client.call(csi.publishing(use, readonly=use is gone and ended.endswith("read-only")))
     if kind == "block":
-        written = write_block(first.target, rng)
-        csi.client.call(csi.unpublishing(first))
-        if read_block(second.target) != written:
+        written = write_block(kept.target, rng)
+        csi.client.call(csi.unpublishing(gone))
+        if read_block(kept.target) != written:
             raise ClauseViolation("an unpublish took the other path's device", expected=written, actual="other bytes")
         return
-    content = write_files(first.target, rng)
-    csi.client.call(csi.unpublishing(first))
-    require_mounted(second.target)
-    require_files(second.target, content, "an unpublish of a target with a similar path")
+    content = write_files(kept.target, rng)
+    csi.client.call(csi.unpublishing(gone))
+    require_mounted(kept.target)
+    require_files(kept.target, content, "an unpublish of a target with a similar path")
 
 
 @pytest.mark.clause("csi.node-publish.single-writer-has-one-target")

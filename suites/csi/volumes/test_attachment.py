@@ -123,6 +123,7 @@ def test_node_takes_no_more_volumes_than_it_states(csi: Bench) -> None:
         answer = csi.client.answer(request)
         if not answer.is_ok:
             assert answer.code == "RESOURCE_EXHAUSTED", f"a node that is full answers {answer}, not RESOURCE_EXHAUSTED"
+            csi.client.require_refusal(request, "RESOURCE_EXHAUSTED", because="the node is as full as before")
             break
     else:
         raise ClauseViolation("a node takes more volumes than it states", expected=limit, actual=limit + 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from reports.model import EnvironmentUnfit, Outcome, Result
 from reports.record import read
+from reports.render.clauses import constants_of
 
 ROOT = Path(__file__).resolve().parents[3]
 MUTANTS = ROOT / "fixtures/mutants/cni"
@@ -19,14 +19,8 @@ MENDED = ROOT / "fixtures/references/cni"
 
 def named(folder: Path, constant: str) -> dict[str, str]:
     """Modules of a folder that hold the constant: name -> its value."""
-    found = {}
-    for path in sorted(folder.glob("*.py")):
-        for node in ast.parse(path.read_text()).body:
-            if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)):
-                continue
-            if [getattr(target, "id", "") for target in node.targets] == [constant]:
-                found[path.stem] = str(node.value.value)
-    return found
+    said = {path.stem: constants_of(path) for path in sorted(folder.glob("*.py"))}
+    return {name: constants[constant][0] for name, constants in said.items() if constant in constants}
 
 
 @pytest.fixture

@@ -11,21 +11,11 @@ from fixtures.clusters.local.provider import LocalProvider
 from fixtures.clusters.provider import ClusterSpec
 from fixtures.plugin import Parts
 from suites.selftest.matrix.judging import Findings, by_suite
-from suites.selftest.matrix.mutants import ROOT
+from suites.selftest.matrix.mutants import ROOT, cluster_mutants_of
 
 TESTS = ROOT / "suites" / "csi" / "cluster"
-# Mutant -> the clause whose tests are run, and the one that they must blame.
-QUICK = {"wipes_data_at_unpublish": ("data-outlives-the-pod", "data-outlives-the-pod")}
-FULL = {
-    "ignores_readonly": ("readonly-volume-refuses-writes", "readonly-volume-refuses-writes"),
-    "restores_snapshots_empty": ("snapshot-is-restored", "snapshot-is-restored"),
-    "snapshots_the_live_volume": ("snapshot-is-restored", "snapshot-is-restored"),
-    "makes_clones_empty": ("clone-has-the-data", "clone-has-the-data"),
-    "deletes_nothing": ("reclaim-delete-deletes", "reclaim-delete-deletes"),
-    "leaves_the_filesystem_small": ("expanded-claim-is-larger-in-the-pod", "expanded-claim-is-larger-in-the-pod"),
-    "forgets_volumes_at_restart": ("driver-restart-keeps-volumes", "driver-restart-keeps-volumes"),
-    "leaks_loop_devices_of_block": ("block-volume-is-a-device", "nothing-is-left"),
-}
+QUICK = ("wipes_data_at_unpublish", "csi.cluster.data-outlives-the-pod")
+PAIRS = [(mutant.name, clause) for mutant, clause in cluster_mutants_of("csi")]
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +29,7 @@ def state(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
 
 def judged(state: Path, clause: str, mutant: str) -> Findings:
     """What the cluster's tests of a clause find of a mutant ("": of the reference)."""
-    chosen = ("-m", "cluster", "--cluster-state", str(state), "--clause", f"csi.cluster.{clause}", "--timeout=240")
+    chosen = ("-m", "cluster", "--cluster-state", str(state), "--clause", clause, "--timeout=240")
     found = by_suite("csi", mutant, "1.12", [TESTS], *chosen)
     assert found.judged, f"nothing was judged: {found.broken} {dict(found.others)}"
     assert not found.errors, found.errors
@@ -47,14 +37,12 @@ def judged(state: Path, clause: str, mutant: str) -> Findings:
 
 
 @pytest.mark.parametrize(
-    "mutant", [*QUICK, *(pytest.param(name, marks=pytest.mark.full) for name in FULL)]
-)  # fmt: skip
-def test_csi_mutant_in_a_cluster_dies_at_its_clause(state: Path, mutant: str) -> None:
-    clause, blamed = (QUICK | FULL)[mutant]
+    ("mutant", "clause"), [pytest.param(*pair, marks=() if pair == QUICK else pytest.mark.full) for pair in PAIRS]
+)
+def test_csi_mutant_in_a_cluster_dies_at_its_clause(state: Path, mutant: str, clause: str) -> None:
     found = judged(state, clause, mutant)
-    assert f"csi.cluster.{blamed}" in found.clauses, f"{mutant} lives: {dict(found.failed)}"
+    assert clause in found.clauses, f"{mutant} lives: {dict(found.failed)}"
 
 
 def test_csi_reference_in_a_cluster_passes_the_same_tests(state: Path) -> None:
-    clause = next(iter(QUICK.values()))[0]
-    assert not judged(state, clause, "").failed
+    assert not judged(state, QUICK[1], "").failed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import shlex
 import subprocess
 import sys
@@ -14,21 +13,14 @@ import pytest
 from reports.catalogue import load
 from reports.model import Layer, Outcome, Result
 from reports.record import read
+from reports.render.clauses import constants_of
 
 ROOT = Path(__file__).resolve().parents[3]
 SLOW = {"prepares_too_slowly"}  # waits out the kubelet's own 30 seconds
 
 
-def clause_of(path: Path) -> str:
-    """BREAKS of a mutant, read without running it."""
-    for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "BREAKS":
-            return str(ast.literal_eval(node.value))
-    raise AssertionError(f"{path} names no clause")
-
-
 FILES = sorted(path for path in (ROOT / "fixtures/mutants/gpu").glob("*.py") if path.stem != "__init__")
-MUTANTS = {path.stem: clause_of(path) for path in FILES}
+MUTANTS = {path.stem: constants_of(path)["BREAKS"][0] for path in FILES}
 
 
 def results_of(run_dir: Path, options: Sequence[str]) -> tuple[Result, ...]:

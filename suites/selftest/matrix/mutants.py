@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fixtures.protocols.definitions import CSI_SPECS
 from reports.model import Clause, HarnessError
+from reports.render.clauses import constants_of
 
 ROOT = Path(__file__).resolve().parents[3]
 MACHINERY = {"__init__", "__main__", "proxy", "wrapper"}
@@ -17,13 +18,15 @@ MACHINERY = {"__init__", "__main__", "proxy", "wrapper"}
 
 @dataclass(frozen=True)
 class Mutant:
-    """One seeded defect. author: "blind" where it was written by somebody who had not seen the tests."""
+    """One seeded defect. author: "blind" where it was written by somebody who had not seen the tests. in_cluster: the
+    clauses of the cluster level at which it dies as well."""
 
     suite: str
     name: str
     what: str
     breaks: str
     author: str = ""
+    in_cluster: tuple[str, ...] = ()
 
     @property
     def path(self) -> Path:
@@ -35,21 +38,32 @@ class Mutant:
 
 
 def mutants_of(suite: str) -> list[Mutant]:
-    """All mutants of a suite, by name. HarnessError: one of them names no clause."""
+    """The mutants that a suite's protocol level has to kill, by name. HarnessError: one of them names no clause."""
+    return [mutant for mutant in _all_of(suite) if not _is_of_cluster(mutant.breaks)]
+
+
+def cluster_mutants_of(suite: str) -> list[tuple[Mutant, str]]:
+    """The mutants that the cluster level has to kill, by name, each with a clause at which it dies there."""
+    pairs = [(mutant, clause) for mutant in _all_of(suite) for clause in (mutant.breaks, *mutant.in_cluster)]
+    return [(mutant, clause) for mutant, clause in pairs if _is_of_cluster(clause)]
+
+
+def _is_of_cluster(clause: str) -> bool:
+    return clause.split(".")[1:2] == ["cluster"]
+
+
+def _all_of(suite: str) -> list[Mutant]:
     folder = ROOT / "fixtures/mutants" / suite
     return [_read(suite, path) for path in sorted(folder.glob("*.py")) if path.stem not in MACHINERY]
 
 
 def _read(suite: str, path: Path) -> Mutant:
-    module = ast.parse(path.read_text())
-    constants: dict[str, str] = {}
-    for node in module.body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
-            constants.update({str(getattr(target, "id", "")): str(node.value.value) for target in node.targets})
-    if "BREAKS" not in constants:
+    said = constants_of(path)
+    if "BREAKS" not in said:
         raise HarnessError(f"{path.name} has no BREAKS")
-    what = " ".join((ast.get_docstring(module) or "").split())
-    return Mutant(suite, path.stem, what, constants["BREAKS"], constants.get("AUTHOR", ""))
+    what = " ".join((ast.get_docstring(ast.parse(path.read_text())) or "").split())
+    (breaks,), (author,) = said["BREAKS"], said.get("AUTHOR", ("",))
+    return Mutant(suite, path.stem, what, breaks, author, said.get("IN_CLUSTER", ()))
 
 
 def spec_of(clause: Clause | None) -> str:
