@@ -17,6 +17,7 @@ from reports import attestations, findings
 from reports import envelope as envelopes
 from reports.attestations import PAYLOAD_TYPE, STATEMENT_TYPE
 from reports.envelope import EnvelopeError
+from reports.failed_tests import tally_of
 from reports.findings import Findings
 from reports.keys import PrivateKey, development_key, generate_key, load_signer
 from reports.model import Verdict, to_json
@@ -196,10 +197,6 @@ def _predicate(
 
 
 def _stage(run: RunFolder, stage: Stage, files: Mapping[str, str]) -> dict[str, Any]:
-    tally: dict[str, int] = {}
-    for record in stage.records:
-        for key, value in {**record.counts(), "missing": len(record.missing)}.items():
-            tally[key] = tally.get(key, 0) + value
     return {
         "name": stage.name,
         "requested": stage.requested,
@@ -208,7 +205,7 @@ def _stage(run: RunFolder, stage: Stage, files: Mapping[str, str]) -> dict[str, 
         "decision": files.get(f"decisions/{stage.name}.json", ""),
         "reasons": [to_json(reason) for reason in stage.decision.reasons] if stage.decision else [],
         "records": {record.path.relative_to(run.path).as_posix(): record.sha256 for record in stage.records},
-        "results": tally,
+        "results": tally_of(stage),
     }
 
 

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from reports import envelope as envelopes
+from reports.attempts import Told
 from reports.envelope import EnvelopeError
+from reports.failed_tests import told_of
 from reports.keys import PublicKey
-from reports.model import Outcome, Result, Verdict
+from reports.model import Outcome, Verdict
 from reports.record import Record
 from reports.run_folder import RunFolder
 
@@ -40,11 +42,11 @@ def test_results(
     """
     found = {}
     for stage in run.stages:
-        by_suite: dict[str, list[Result]] = {}
+        by_suite: dict[str, list[Told]] = {}
         missing: dict[str, list[str]] = {}
+        for told in told_of(stage):
+            by_suite.setdefault(_suite(told.result.test), []).append(told)
         for record in stage.records:
-            for result in record.results:
-                by_suite.setdefault(_suite(result.test), []).append(result)
             for test in record.missing:
                 missing.setdefault(_suite(test), []).append(test)
         used = [record.path.relative_to(run.path).as_posix() for record in stage.records]
@@ -112,11 +114,14 @@ def _judged(subjects: Sequence[Mapping[str, Any]], records: Sequence[Record]) ->
 
 
 def _test_result(
-    results: Sequence[Result], missing: Sequence[str], configuration: Sequence[Mapping[str, Any]]
+    tests: Sequence[Told], missing: Sequence[str], configuration: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """A failure that a waiver lets by is a failed test still; what could not tell, or did not report, is a warning."""
+    """A failure that a waiver lets by is a failed test still; what could not tell, did not report, or passed on a
+    retry only, is a warning."""
+    results = [item.result for item in tests]
     failed = sorted({item.test for item in results if item.outcome is Outcome.FAIL or item.harness_error})
     warned = {item.test for item in results if item.outcome is Outcome.COULD_NOT_RUN} | set(missing)
+    warned |= {item.result.test for item in tests if item.flaky}
     passed = {item.test for item in results if item.outcome is Outcome.PASS} - warned - set(failed)
     return {
         "result": "FAILED" if failed else "WARNED" if warned else "PASSED",

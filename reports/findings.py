@@ -15,8 +15,9 @@ from typing import Any
 from reports import catalogue as catalogue_file
 from reports import run_folder
 from reports.catalogue import Catalogue
+from reports.failed_tests import Failure, failures, tally_of, unknown
 from reports.model import Clause, ClauseStanding, Layer, Level, Outcome, Reason, Result, Verdict
-from reports.run_folder import RunFolder, RunFolderError, Stage, Waiver
+from reports.run_folder import RunFolder, RunFolderError, Stage, Waiver, moment
 
 # Worst first: where two stages judge one clause, the worse standing is shown.
 STANDINGS = ("fail", "missing", "could-not-run", "waived", "pass", "not-applicable", "uncovered", "not-in-run")
@@ -38,19 +39,6 @@ class ClauseRow:
     @property
     def duration(self) -> float:
         return sum(result.duration for result in self.results)
-
-
-@dataclass(frozen=True)
-class Failure:
-    """One failed test (or an error of the harness) with the clauses it belongs to and a waiver, if any."""
-
-    number: int
-    stage: str
-    result: Result
-    clauses: tuple[Clause, ...]
-    waiver: Waiver | None = None
-    blocking: bool = False
-    deviations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,14 +85,10 @@ class Findings:
         return tally
 
     def outcomes(self) -> dict[str, int]:
-        """Number of test results by outcome over all records, plus `error` and `missing`."""
-        tally = {outcome.value: 0 for outcome in Outcome} | {"error": 0, "missing": 0}
-        for stage in self.run.stages:
-            for record in stage.records:
-                for key, value in record.counts().items():
-                    tally[key] += value
-                tally["missing"] += len(record.missing)
-        return tally
+        """Number of tests by outcome over all stages, plus `error`, `missing` and, among the passes, `flaky`."""
+        tallies = [tally_of(stage) for stage in self.run.stages]
+        names = (*(outcome.value for outcome in Outcome), "error", "missing", "flaky")
+        return {name: sum(tally[name] for tally in tallies) for name in names}
 
     @property
     def suites(self) -> tuple[str, ...]:
@@ -132,6 +116,18 @@ class Findings:
         if stage is None or stage.decision is None or stage.decision.verdict is Verdict.PASS:
             return ()
         return tuple(reason for reason in stage.decision.reasons if reason.blocking)
+
+    @property
+    def idle_waivers(self) -> tuple[tuple[Waiver, str], ...]:
+        """Waivers that no gate used, each with why: it had expired when the last gate decided, or nothing needed it."""
+        decided = [stage.decision.decided for stage in self.run.stages if stage.decision and stage.decision.decided]
+        then = max((moment(text) for text in decided), default=moment(self.run.started))
+        used = {waiver.id for waiver in self.run.used_waivers}
+        return tuple(
+            (waiver, "expired" if waiver.expires and moment(waiver.expires) < then else "not used")
+            for waiver in self.run.waivers
+            if waiver.id not in used
+        )
 
     @property
     def remedies_grouped(self) -> tuple[tuple[str, tuple[Reason, ...]], ...]:
@@ -185,7 +181,7 @@ def join(run: RunFolder, catalogue: Catalogue | None = None) -> Findings:
     return Findings(
         run=run,
         rows=rows,
-        failures=_failures(run, catalogue),
+        failures=failures(run, catalogue),
         untested=_untested(run, rows),
         catalogue_digest=catalogue.digest,
         catalogue_note=_catalogue_note(run, catalogue),
@@ -213,7 +209,7 @@ def _rows(run: RunFolder, catalogue: Catalogue) -> tuple[ClauseRow, ...]:
                     by_clause.setdefault(clause, []).append(result)
         for standing in _standings(stage, catalogue, by_clause):
             row = ClauseRow(
-                clause=catalogue.clauses.get(standing.clause) or _unknown(standing.clause),
+                clause=catalogue.clauses.get(standing.clause) or unknown(standing.clause),
                 standing=standing.standing if standing.standing in STANDINGS else "could-not-run",
                 stage=stage.name,
                 required=standing.required,
@@ -272,34 +268,6 @@ def _merged(tests: tuple[str, ...], results: list[Result]) -> str:
         if outcome in outcomes:
             return outcome.value
     return Outcome.NOT_APPLICABLE.value
-
-
-def _unknown(clause: str) -> Clause:
-    suite = clause.partition(".")[0]
-    return Clause(clause, suite, Level.EXPECTATION, Layer.PROTOCOL, "This clause is not in the catalogue.", "", "")
-
-
-def _failures(run: RunFolder, catalogue: Catalogue) -> tuple[Failure, ...]:
-    waivers = {waiver.clause: waiver for waiver in run.used_waivers if waiver.clause}
-    found: list[Failure] = []
-    for stage in run.stages:
-        required = {item.clause for item in (stage.decision.standings if stage.decision else ()) if item.required}
-        for record in stage.records:
-            for result in record.results:
-                if result.outcome is not Outcome.FAIL and not result.harness_error:
-                    continue
-                clauses = tuple(catalogue.clauses.get(item) or _unknown(item) for item in result.clauses)
-                waived = [waivers[item] for item in result.clauses if item in waivers]
-                known = tuple(
-                    " ".join(filter(None, [item.component, item.version, item.summary]))
-                    for item in run.deviations
-                    if item.clause in result.clauses
-                )
-                waiver = waived[0] if waived and not result.harness_error else None
-                blocking = waiver is None and (result.harness_error or bool(required & set(result.clauses)))
-                found.append(Failure(0, stage.name, result, clauses, waiver, blocking, known))
-    found.sort(key=lambda item: (not item.result.harness_error, not item.blocking, item.waiver is not None))
-    return tuple(replace(item, number=number) for number, item in enumerate(found, start=1))
 
 
 def _untested(run: RunFolder, rows: tuple[ClauseRow, ...]) -> tuple[Untested, ...]:

@@ -19,7 +19,7 @@ from reports.render.files import write_atomically
 from reports.run_folder import RunFolder, RunFolderError, moment, sha256_of
 
 FILE = "history.json"
-VERSION = 1
+VERSION = 2
 HASHED = 64 * 1024
 """Bytes up to which a file's digest is checked each time; of a larger one its size is, unless all is asked for."""
 ORDER = ("fail", "could-not-run", "missing", "waived", "pass", "not-applicable", "uncovered")
@@ -30,7 +30,8 @@ ORDER = ("fail", "could-not-run", "missing", "waived", "pass", "not-applicable",
 class Summary:
     """stages: name -> verdict. counts: results by outcome. clauses: id -> standing. unproven: test -> outcome of each
     test that did not pass at its first attempt; flakes: those of them that passed on a retry. plan: digest of the
-    planned tests. figures: "stage/figure" -> worst value. bound: file -> (bytes, sha256)."""
+    planned tests. figures: "stage/figure" -> worst value. minutes: stage -> how long its tests took. bound: file ->
+    (bytes, sha256)."""
 
     run: str
     candidate: str
@@ -47,6 +48,7 @@ class Summary:
     flakes: Sequence[str] = ()
     plan: str = ""
     figures: Mapping[str, float] = field(default_factory=dict)
+    minutes: Mapping[str, float] = field(default_factory=dict)
     bound: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     version: int = VERSION
 
@@ -86,8 +88,43 @@ def summarise(run: RunFolder) -> Summary:
             for item in decision.measurements
             if item.value is not None
         },
+        minutes=_minutes(run),
         bound={name: ((run.path / name).stat().st_size, digest) for name, digest in run.digests().items()},
     )
+
+
+def _minutes(run: RunFolder) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for stage in run.stages:
+        for record in stage.records:
+            if record.end is not None and record.end.finished and record.run.started and not record.run.imported:
+                took = moment(record.end.finished) - moment(record.run.started)
+                found[stage.name] = round(found.get(stage.name, 0) + took.total_seconds() / 60, 2)
+    return found
+
+
+def earlier(run: RunFolder, most: int = 20) -> list[Summary]:
+    """The newest signed runs beside this one that are older and of its profile, the oldest first.
+
+    Runs that cannot be read are passed over: they are told where runs are looked at for their own sake.
+    """
+    signed = [path for path in run.path.resolve().parent.glob("*/signoff.dsse.json") if path.parent.name != run.id]
+    signed.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    found: list[Summary] = []
+    for path in signed:
+        if len(found) == most:
+            break
+        try:
+            known, _ = load(path.parent)
+        except Exception:  # noqa: BLE001, S112 - whatever is wrong with another run, this one's report is drawn
+            continue
+        if (
+            known.run == path.parent.name
+            and known.profile == run.profile
+            and moment(known.started) < moment(run.started)
+        ):
+            found.append(known)
+    return sorted(found, key=lambda item: (moment(item.started), item.run))
 
 
 def write(run: RunFolder) -> Path:
@@ -245,7 +282,10 @@ def _taken(data: Mapping[str, Any]) -> Summary:
     bound = {str(name): (int(size), str(digest)) for name, (size, digest) in data["bound"].items()}
     if any(".." in Path(name).parts or Path(name).is_absolute() for name in bound):
         raise ValueError("a bound file is outside the run")
-    tables = {name: dict(data[name]) for name in ("components", "stages", "counts", "clauses", "unproven", "figures")}
+    tables = {
+        name: dict(data[name])
+        for name in ("components", "stages", "counts", "clauses", "unproven", "figures", "minutes")
+    }
     flaky = tuple(str(test) for test in data["flakes"])
     return Summary(**{**data, **tables, "bound": bound, "flakes": flaky, "verdict": Verdict(data["verdict"])})
 

@@ -18,7 +18,7 @@ def render_all(run_dir: Path) -> dict[str, Path]:
     run_dir = Path(run_dir)
     found = findings.of_folder(run_dir)
     return {
-        "html": write_atomically(run_dir / "report.html", page_of(found)),
+        "html": write_atomically(run_dir / "report.html", page_of(found, history.earlier(found.run))),
         "markdown": render_markdown(found),
         "junit": render_junit(found.run),
         "ctrf": render_ctrf(found.run),

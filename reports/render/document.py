@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from reports.attempts import Told
+from reports.failed_tests import tally_of, told_of
 from reports.findings import UNTESTED, Findings
 from reports.model import Comparison, Measurement
 from reports.render.words import clean, plural, span, when
+from reports.run_folder import Stage
 
 CALLS = {
     "regressed": "worse", "still-regressed": "worse still", "not-seen": "no drop seen",
     "no-basis": "nothing to compare with", "no-sample": "no result",
+}  # fmt: skip
+
+TALLY = {
+    "pass": "Pass", "flaky": "On a retry", "fail": "Fail", "could-not-run": "Could not run",
+    "not-applicable": "Not applicable", "error": "Error", "missing": "No result",
 }  # fmt: skip
 
 
@@ -75,15 +83,12 @@ def _remedies(found: Findings) -> Block:
 def _stages(found: Findings) -> Block:
     rows = []
     for stage in found.run.stages:
-        tally = dict.fromkeys(("pass", "fail", "could-not-run", "not-applicable", "error", "missing"), 0)
-        for record in stage.records:
-            for key, value in {**record.counts(), "missing": len(record.missing)}.items():
-                tally[key] = tally.get(key, 0) + value
+        tally = tally_of(stage)
         verdict = (
             stage.decision.verdict.value if stage.decision else "not decided" if stage.requested else "not asked for"
         )
-        rows.append((clean(stage.name), verdict, *(str(tally[key]) for key in tally)))
-    header = ("Stage", "Verdict", "Pass", "Fail", "Could not run", "Not applicable", "Error", "No result")
+        rows.append((clean(stage.name), verdict, *(str(tally[key]) for key in TALLY)))
+    header = ("Stage", "Verdict", *TALLY.values())
     facts = f"Run {found.run.id}, profile {found.run.profile or 'not stated'}, took {_took(found)}"
     return Block("Stages", (clean(facts),), header, tuple(rows))
 
@@ -96,7 +101,8 @@ def _failures(found: Findings) -> Block:
     rows = [
         (
             "error of the harness" if item.result.harness_error
-            else "waived" if item.waiver else "blocks" if item.blocking else "informs",
+            else "waived" if item.waiver else "in quarantine" if item.quarantined
+            else "blocks" if item.blocking else "informs",
             clean(", ".join(clause.id for clause in item.clauses)),
             clean(item.result.summary),
             clean(item.stage),
@@ -112,46 +118,66 @@ def statistics_of(found: Findings) -> Iterator[Block]:
     compared = [item for decision in decisions for item in decision.comparisons]
     order = list(CALLS)
     compared.sort(key=lambda item: (order.index(item.call) if item.call in order else len(order), item.clause))
-    header = ("Clause", "Judgement", "Failures now", "Failures before", "p", "p adjusted", "Smallest drop seen")
-    yield Block("Beside the last sign-off", (), header, tuple(map(_compared, compared)))
+    header = ("Clause", "Judgement", "Failures now", "Failures before", "p", "Least p possible", "p adjusted")
+    rows = tuple(map(_compared, compared))
+    lines = (_in_short(compared),) if compared else ()
+    yield Block("Beside the last sign-off", lines, (*header, "Smallest drop that would show"), rows)
+    header = ("Figure", "Standing", "Better", "Value", "Limit", "May be worse by", "Last sign-off")
     measured = [item for decision in decisions for item in decision.measurements]
-    yield Block(
-        "Measured figures",
-        (),
-        ("Figure", "Standing", "Value", "Limit", "Last sign-off"),
-        tuple(map(_measured, measured)),
-    )
-    flaky = [(clean(test), "failed, then passed") for decision in decisions for test in decision.flakes]
-    held = [(clean(test), "failed, in quarantine") for decision in decisions for test in decision.quarantined]
-    yield Block("Flaky tests", (), ("Test", "What it did"), (*flaky, *held))
+    yield Block("Measured figures", (), header, tuple(map(_measured, measured)))
+    told = [(stage, test) for stage in found.run.stages for test in told_of(stage)]
+    rows = tuple(_retries(told))
+    yield Block("Run again, flaky or in quarantine", (), ("Test", "Attempts", "What it came to"), rows)
+
+
+def _in_short(compared: Sequence[Comparison]) -> str:
+    """All comparisons in one line."""
+    known = [item for item in compared if item.basis_runs]
+    if not known:
+        return "No earlier sign-off to compare with: these clauses stand for nothing but themselves."
+    worse = sum(item.call in ("regressed", "still-regressed") for item in compared)
+    drops = [item.detectable for item in known if item.detectable is not None]
+    blind = len(known) - len(drops)
+    told = f"Of {plural(len(known), 'clause')} with an earlier sign-off, {worse} became worse."
+    told += f" A drop of {min(drops):g} to {max(drops):g} points would have shown." if drops else ""
+    return told + (f" For {blind} the sample cannot tell how small a drop would show." if blind else "")
 
 
 def _compared(item: Comparison) -> tuple[str, ...]:
     before = f"{item.basis_failures} of {item.basis_runs}" if item.basis_runs else "none known"
     drop = "cannot be told" if item.detectable is None else f"{item.detectable:g} points"
-    numbers = ("" if value is None else f"{value:.4f}" for value in (item.p, item.adjusted))
-    return (
-        clean(item.clause),
-        CALLS.get(item.call, item.call),
-        f"{item.failures} of {item.runs}",
-        before,
-        *numbers,
-        drop,
-    )
+    numbers = ("" if value is None else f"{value:.4f}" for value in (item.p, item.least_p, item.adjusted))
+    now = f"{item.failures} of {item.runs}"
+    return (clean(item.clause), CALLS.get(item.call, item.call), now, before, *numbers, drop)
 
 
 def _measured(item: Measurement) -> tuple[str, ...]:
-    values = ("none" if value is None else f"{value:g}" for value in (item.value, item.limit, item.basis))
-    return (clean(item.figure), f"{item.standing} ({item.direction})", *values)
+    value, limit, before = ("none" if each is None else f"{each:g}" for each in (item.value, item.limit, item.basis))
+    tolerance = "not stated" if item.tolerance is None else f"{item.tolerance:g} %"
+    return (clean(item.figure), item.standing, item.direction, value, limit, tolerance, before)
+
+
+def _retries(told: Iterable[tuple[Stage, Told]]) -> Iterator[tuple[str, ...]]:
+    """Tests with more than one attempt, and those in quarantine that failed."""
+    for stage, test in told:
+        held = stage.decision is not None and test.result.test in stage.decision.quarantined
+        if not (test.others or test.flaky or held):
+            continue
+        attempts = sorted((test.result, *test.others), key=lambda item: item.attempt)
+        words = ["flaky: it failed and then passed" if test.flaky else test.result.outcome.value]
+        words += ["in quarantine, does not block"] if held else []
+        outcomes = ", ".join(item.outcome.value for item in attempts)
+        yield clean(test.result.test), outcomes, "; ".join(words)
 
 
 def _waivers(found: Findings) -> Block:
+    states = [*((waiver, "used") for waiver in found.run.used_waivers), *found.idle_waivers]
     rows = [
-        (item.id, item.clause, item.owner or "nobody named", item.reason, item.expires, item.link)
-        for item in found.run.used_waivers
+        (item.id, state, item.clause, item.test, item.owner or "nobody named", item.reason, item.expires, item.link)
+        for item, state in states
     ]
-    header = ("Waiver", "Clause", "Owner", "Reason", "Expires", "Link")
-    return Block("Waivers used", (), header, tuple(tuple(map(clean, row)) for row in rows))
+    header = ("Waiver", "State", "Clause", "Only this test", "Owner", "Reason", "Expires", "Link")
+    return Block("Waivers", (), header, tuple(tuple(map(clean, row)) for row in rows))
 
 
 def _untested(found: Findings) -> Block:

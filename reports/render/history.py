@@ -13,9 +13,9 @@ import jinja2
 
 from reports.history import Comparison, Summary, flakes
 from reports.render import words
+from reports.render.trends import line_of, points
 
 TEMPLATES = Path(__file__).parent / "templates"
-WIDE, HIGH = 240.0, 36.0  # of a trend, in pixels
 MOST_POINTS = 200
 SYMBOLS = {"PASS": "✓", "FAIL": "✕", "INCONCLUSIVE": "?", "INVALID": "!"}
 
@@ -46,7 +46,7 @@ def trends(runs: Sequence[Summary]) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "points": _points(values[-MOST_POINTS:]),
+            "points": line_of(points(values[-MOST_POINTS:], min(values), max(values))),
             "last": values[-1],
             "least": min(values),
             "most": max(values),
@@ -54,13 +54,6 @@ def trends(runs: Sequence[Summary]) -> list[dict[str, Any]]:
         }
         for name, values in sorted(series.items())
     ]
-
-
-def _points(values: Sequence[float]) -> str:
-    low, high = min(values), max(values)
-    step = WIDE / max(1, len(values) - 1)
-    scale = (HIGH - 4) / (high - low) if high > low else 0.0
-    return " ".join(f"{i * step:.1f},{HIGH - 2 - (value - low) * scale:.1f}" for i, value in enumerate(values))
 
 
 def _page(name: str, **given: Any) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,9 +17,11 @@ import jinja2
 
 from reports import findings as findings_module
 from reports.catalogue import Catalogue
+from reports.failed_tests import tally_of
 from reports.findings import STANDINGS, UNTESTED, Findings
+from reports.history import Summary, summarise
 from reports.model import Evidence, Level, Part
-from reports.render import words
+from reports.render import trends, words
 from reports.render.document import headline, statistics_of
 from reports.render.files import write_atomically
 from reports.run_folder import RunFolder, Stage
@@ -36,6 +39,7 @@ SYMBOLS = {
 LABELS = {
     "pass": "pass", "fail": "fail", "waived": "waived", "could-not-run": "could not run", "missing": "no result",
     "uncovered": "no test", "not-applicable": "not applicable", "not-in-run": "not in this run", "error": "error",
+    "flaky": "on a retry",
 }  # fmt: skip
 
 
@@ -52,8 +56,8 @@ def _joined(run_dir: Path, catalogue: Catalogue) -> Findings:
     return findings_module.join(run_folder.load(run_dir), catalogue)
 
 
-def page_of(found: Findings) -> str:
-    """The page as text."""
+def page_of(found: Findings, earlier: Sequence[Summary] = ()) -> str:
+    """The page as text. earlier: signed runs that lie beside this one, the oldest first."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -66,7 +70,12 @@ def page_of(found: Findings) -> str:
         clean=words.clean, duration=words.duration, when=words.when, short=words.short, safelink=words.link
     )
     environment.globals.update(
-        symbols=SYMBOLS, labels=LABELS, plural=words.plural, span=words.span, standings_order=STANDINGS
+        symbols=SYMBOLS,
+        labels=LABELS,
+        plural=words.plural,
+        span=words.span,
+        standings_order=STANDINGS,
+        shown=trends.shown,
     )
     style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
     script = (TEMPLATES / "script.js").read_text(encoding="utf-8")
@@ -84,9 +93,23 @@ def page_of(found: Findings) -> str:
         untested=_untested_view(found),
         failures=_failure_views(found),
         statistics=[block for block in statistics_of(found) if block.rows],
+        **_trends(found, earlier),
         components=_component_views(found.run),
         files=found.run.digests(),
     )
+
+
+def _trends(found: Findings, earlier: Sequence[Summary]) -> dict[str, Any]:
+    decisions = [stage.decision for stage in found.run.stages if stage.decision]
+    limits = {
+        f"{decision.stage}/{item.figure}": item.limit
+        for decision in decisions
+        for item in decision.measurements
+        if item.limit is not None
+    }
+    now = summarise(found.run)
+    links = {summary.run: quote(f"../{summary.run}/report.html") for summary in earlier}
+    return {"earlier": list(earlier), "now": now, "plots": trends.plots([*earlier, now], limits), "links": links}
 
 
 def _content_policy(style: str, script: str) -> str:
@@ -107,11 +130,7 @@ def _stage_view(found: Findings, stage: Stage) -> dict[str, Any]:
         state = "ended before its gate"
     else:
         state = "not reached" if stage.requested else "not asked for"
-    tally = dict.fromkeys(("pass", "fail", "could-not-run", "not-applicable", "error", "missing"), 0)
-    for record in stage.records:
-        for key, value in record.counts().items():
-            tally[key] += value
-        tally["missing"] += len(record.missing)
+    tally = tally_of(stage)
     decisive = found.run.decisive is stage and verdict != "PASS"
     return {"stage": stage, "verdict": verdict, "state": state, "tally": tally, "decisive": decisive}
 
@@ -156,7 +175,7 @@ def _tested_view(found: Findings) -> dict[str, Any]:
         "clauses": sum(counts[key] for key in JUDGED),
         "total": len(found.rows),
         "counts": counts,
-        "results": sum(value for key, value in outcomes.items() if key != "missing"),
+        "results": sum(value for key, value in outcomes.items() if key not in ("missing", "flaky")),
         "bar": _bar(counts, len(found.rows)),
     }
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from reports import findings
+from reports.failed_tests import tally_of
 from reports.findings import STANDINGS, Findings
 from reports.model import Verdict
 from reports.render.document import headline
@@ -93,11 +94,7 @@ def _stages(found: Findings) -> list[str]:
     lines = []
     for stage in stages:
         state = stage.decision.verdict.value if stage.decision else "no gate" if stage.records else "not reached"
-        tally: dict[str, int] = {}
-        for record in stage.records:
-            for key, value in {**record.counts(), "missing": len(record.missing)}.items():
-                tally[key] = tally.get(key, 0) + value
-        told = ", ".join(f"{value} {LABELS[key]}" for key, value in tally.items() if value)
+        told = ", ".join(f"{value} {LABELS[key]}" for key, value in tally_of(stage).items() if value)
         lines.append(f"  {stage.name:<{wide}}  {state:<12}  {told:<52} {span(stage.started, stage.finished):>12}")
     return lines[:6]
 

@@ -62,8 +62,8 @@ CHANGES = {
     "a decision": ("decisions/staging.json", '"FAIL"', '"PASS"'),
     "a record made longer": ("dev/record.jsonl", '"outcome": "pass"', '"outcome": "could-not-run"'),
     "the facts": ("run.json", '"profile"', '"profiles"'),
-    "the summary's version": (history.FILE, '"version": 1', '"version": 9'),
-    "the summary cut off": (history.FILE, '"version": 1}', ""),
+    "the summary's version": (history.FILE, '"version": 2', '"version": 9'),
+    "the summary cut off": (history.FILE, '"version": 2}', ""),
     "what it is bound to": (history.FILE, '"run.json"', '"../r2/run.json"'),
 }
 

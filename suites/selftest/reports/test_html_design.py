@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shutil
 import subprocess
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from reports.render.html import TEMPLATES, render_html
+from reports import findings
+from reports.history import summarise
+from reports.render.html import TEMPLATES, page_of, render_html
 from suites.selftest.reports import synthetic
 from suites.selftest.reports.page import Page
 
@@ -107,7 +110,9 @@ def in_browser(tmp_path: Path, width: int, expression: str) -> str:
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:
         pytest.skip("could not run: no Chromium here, so the page was not measured in a browser")
-    source = render_html(synthetic.write(tmp_path / "r")).read_text(encoding="utf-8")
+    told = findings.of_folder(synthetic.write(tmp_path / "r"))
+    now = summarise(told.run)
+    source = page_of(told, [dataclasses.replace(now, run=f"older-{number}") for number in range(3)])
     frame = (
         f'<!DOCTYPE html><iframe id="f" width="{width}" height="800" srcdoc="{escape(source)}"></iframe>'
         '<p id="out"></p>'
