@@ -71,7 +71,11 @@ How the rules work together:
   attempts count there, so a retry never makes a number better. Without a sign-off before it, the gate says so.
 - **Quarantine** takes a test out, never a clause: its failure does not block, and a required clause of which nothing
   else passed is INCONCLUSIVE. It ends by itself after the clean runs, or at its deadline.
-- **A key test** that failed voids the run: INVALID, and every failure beside it becomes a note.
+- **A key test** that failed voids the run: INVALID, and every failure beside it becomes a note. One that could not run
+  makes it INCONCLUSIVE. The shipped policies name three, none of them about a component: `default` (protocol level) that
+  two network namespaces reach each other without a plugin, and that a device plugin known to be right can be served;
+  `staging` that every node of the cluster runs a pod. A pattern for a suite that a stage does not run, or for tests of
+  another layer, is for another stage; any other that no planned test is called by is INCONCLUSIVE.
 """
 BROKEN = """\
 ## Records that are not whole

@@ -21,7 +21,8 @@ from fixtures.clusters.local.provider import LocalProvider
 from fixtures.clusters.provider import ClusterSpec
 from fixtures.clusters.workloads import Pods, Services
 from fixtures.plugin import Parts
-from fixtures.wait import wait_until
+from fixtures.subjects.cri.nodes import require_nodes_run_pods
+from fixtures.wait import WaitTimeout, wait_until
 from suites.selftest.provider.traces import network_namespaces, traces_of
 
 
@@ -78,6 +79,20 @@ def test_scheduler_killed_is_restarted_and_reported(local: LocalCluster) -> None
 
     wait_until("the scheduler runs again", restarted, 10)
     assert any("kube-scheduler on node1: killed by SIGKILL" in incident for incident in local.incidents())
+
+
+def test_cluster_is_called_up_only_while_its_nodes_run_pods(local: LocalCluster, namespace: tuple[Any, str]) -> None:
+    require_nodes_run_pods(namespace[0], Pods(*namespace))
+    node = local.local_nodes()[0]
+    scheduler = str(node.programs()["kube-scheduler"]["pid"])
+    node.exec(["kill", "-STOP", scheduler]).require_success("a scheduler that stands still")
+    try:
+        for pod in ("up-node1", "up-node2"):
+            Pods(*namespace).delete(pod)
+        with pytest.raises(WaitTimeout, match="up-node1 is finished"):
+            require_nodes_run_pods(namespace[0], Pods(*namespace), timeout=3)
+    finally:
+        node.exec(["kill", "-CONT", scheduler]).require_success("the scheduler goes on")
 
 
 def test_existing_cluster_is_cleaned_of_our_namespaces_alone(local: LocalCluster, namespace: tuple[Any, str]) -> None:
