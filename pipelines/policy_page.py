@@ -72,8 +72,8 @@ How the rules work together:
 - **Quarantine** takes a test out, never a clause: its failure does not block, and a required clause of which nothing
   else passed is INCONCLUSIVE. It ends by itself after the clean runs, or at its deadline.
 - **A key test** that failed voids the run: INVALID, and every failure beside it becomes a note. One that could not run
-  makes it INCONCLUSIVE. The shipped policies name three, none of them about a component: `default` (protocol level) that
-  two network namespaces reach each other without a plugin, and that a device plugin known to be right can be served;
+  makes it INCONCLUSIVE. The shipped policies name three, none of them about a component: `default`, at the protocol
+  level, that two network namespaces reach each other without a plugin, and that a plugin known to be right is served;
   `staging` that every node of the cluster runs a pod. A pattern for a suite that a stage does not run, or for tests of
   another layer, is for another stage; any other that no planned test is called by is INCONCLUSIVE.
 """
