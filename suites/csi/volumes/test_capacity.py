@@ -8,7 +8,6 @@ import pytest
 
 from fixtures.subjects.csi.bench import Bench
 from fixtures.subjects.csi.requests import MIB, block, changed, messages, mount, span
-from fixtures.wait import wait_until
 from reports.model import ClauseViolation, NotApplicable
 from suites.csi.volumes.growth import EXPAND, expanding
 from suites.csi.volumes.topologies import foreign_segments, own_segments, requiring
@@ -165,25 +164,6 @@ def test_capacity_goes_down_with_a_volume_and_up_again(csi: Bench) -> None:
             "the available capacity does not follow the volumes", expected=f"less than {before}, then more again",
             actual=f"{during}, then {after}",
         )  # fmt: skip
-
-
-@pytest.mark.clause("csi.get-capacity.goes-down-with-a-volume")
-def test_capacity_of_an_expanded_volume_is_there_again(csi: Bench) -> None:
-    csi.require(EXPAND)
-    request, growth = question(csi), 8 * csi.options.capacity
-    if not csi.driver.owned:
-        raise NotApplicable("others may make and delete volumes of this driver meanwhile")
-    volume = csi.create()
-    before = csi.client.call(request).available_capacity
-    csi.client.call(expanding(volume, max(volume.capacity_bytes, csi.options.capacity) + growth))
-    if before - csi.client.call(request).available_capacity < growth // 2:
-        raise NotApplicable("an expansion takes nothing of the available capacity")
-    csi.delete(volume)
-    wait_until(
-        "what the expanded volume took is available again",
-        lambda: csi.client.call(request).available_capacity - before,
-        accept=lambda more: more > -growth // 2,
-    )
 
 
 @pytest.mark.clause("csi.get-capacity.stated-capacity-can-be-had")
