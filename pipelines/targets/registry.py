@@ -28,6 +28,7 @@ _ACCEPTED = ", ".join(
      "application/vnd.docker.distribution.manifest.list.v2+json")
 )  # fmt: skip
 _REPOSITORY = re.compile(r"(?:(https?)://)?([^/\s]+)/([a-z0-9]+(?:(?:\.|_|__|-+|/)[a-z0-9]+)*)")
+_PAGES = 1000  # of referrers that are followed
 _TIME_LIMIT = 60.0  # seconds for one answer
 _LARGEST = 16 * 1024 * 1024  # bytes of a manifest or a blob that is read
 
@@ -96,10 +97,18 @@ class Repository:
 
     def referrers(self, digest: str) -> list[dict[str, Any]]:
         """Descriptors of what has this manifest as its subject."""
-        answer = self._ask("GET", f"referrers/{digest}", allowed=(200, 404))
-        if answer.status == 200 and answer.headers.get("Content-Type", "").startswith(INDEX):
-            return list(json.loads(answer.content).get("manifests") or ())
-        return list(json.loads(self._fallback(digest))["manifests"])
+        found: list[dict[str, Any]] = []
+        page = f"referrers/{digest}"
+        for _ in range(_PAGES):
+            answer = self._ask("GET", page, allowed=(200, 404))
+            if answer.status != 200 or not answer.headers.get("Content-Type", "").startswith(INDEX):
+                return list(json.loads(self._fallback(digest))["manifests"])
+            found += json.loads(answer.content).get("manifests") or ()
+            further = re.match(r'<([^>]+)>\s*;\s*rel="?next', answer.headers.get("Link", ""))
+            if further is None:
+                return found
+            page = further[1]
+        raise TargetError(f"{self.name}: lists the referrers of {digest} without an end")
 
     def add_referrer(self, digest: str, descriptor: Mapping[str, Any]) -> None:
         """List a manifest under its subject where the registry does not do so itself: in the tag that the

@@ -1,4 +1,5 @@
-"""A real registry to promote in: the distribution project's, built from its module and run on loopback."""
+"""Real registries to promote in, built from their modules and run on loopback: the distribution project's, which lists
+referrers only in the fallback tag, and a small one in memory that has the referrers API of OCI 1.1."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fixtures.toolchain.cache import Cache
+from fixtures.toolchain.golang import find_go
 from fixtures.toolchain.progress import quiet
 from fixtures.toolchain.provide import provide
 from pipelines.targets.registry import MANIFEST, Repository, digest_of
@@ -29,19 +31,17 @@ REGISTRY = Component(
     ),
 )  # fmt: skip
 LIMIT_SECONDS = 60.0
+KINDS = ("distribution", "referrers")
+_REFERRERS = Path(__file__).parent / "referrers"  # a main package with its lock
 
 
-def program() -> Path:
-    """The registry's program, from the cache or built there. CannotProvide: it can be had neither way."""
-    for part in provide([REGISTRY], Cache(), quiet, install=True):
-        return Path(part.files["registry"])
-    raise HarnessError("the toolchain provided no registry")
-
-
-@contextlib.contextmanager
-def running(folder: Path) -> Iterator[str]:
-    """A registry with nothing in it; HOST:PORT."""
-    port = free_port()
+def _command(kind: str, folder: Path, port: int) -> list[str | Path]:
+    """How a registry is started. CannotProvide: it can be had neither from the cache nor by building it."""
+    if kind == "referrers":
+        program = folder / "referrers"
+        go = find_go(Cache(), "1.24", lambda _: None, install=True)
+        go.run(["build", "-trimpath", "-buildvcs=false", "-o", str(program), "."], cwd=_REFERRERS)
+        return [program, f"127.0.0.1:{port}"]
     settings = {
         "version": "0.1",
         "log": {"level": "error"},
@@ -49,8 +49,22 @@ def running(folder: Path) -> Iterator[str]:
         "http": {"addr": f"127.0.0.1:{port}"},
     }
     (folder / "config.yml").write_text(json.dumps(settings))  # JSON is YAML
+    return [_program(), "serve", folder / "config.yml"]
+
+
+def _program() -> Path:
+    for part in provide([REGISTRY], Cache(), quiet, install=True):
+        return Path(part.files["registry"])
+    raise HarnessError("the toolchain provided no registry")
+
+
+@contextlib.contextmanager
+def running(folder: Path, kind: str = "distribution") -> Iterator[str]:
+    """A registry with nothing in it; HOST:PORT."""
+    port = free_port()
+    command = _command(kind, folder, port)
     with (folder / "registry.log").open("wb") as log:
-        process = subprocess.Popen([program(), "serve", folder / "config.yml"], stdout=log, stderr=log)
+        process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         _wait_until_serving(process, port, folder / "registry.log")
         yield f"127.0.0.1:{port}"

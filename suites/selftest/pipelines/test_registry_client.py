@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.targets import TargetError
-from pipelines.targets.registry import MANIFEST, Repository, digest_of
+from pipelines.targets.registry import INDEX, MANIFEST, Repository, digest_of
 
 CONTENT = b'{"schemaVersion": 2}'
 
@@ -33,14 +33,26 @@ class Guarded(BaseHTTPRequestHandler):
         if wanted and given != wanted:
             realm = f'realm="http://{self.headers["Host"]}/token",service="s",scope="repository:a/b:pull"'
             return self.answer(401, b"{}", "application/json", f"{self.mode.title()} {realm}")
+        if "/referrers/" in self.path:
+            return self.referrers()
         return self.answer(200, CONTENT, MANIFEST)
 
-    def answer(self, status: int, data: bytes, kind: str, challenge: str = "") -> None:
+    def referrers(self) -> None:
+        """Three pages of one each; without an end where the digest is all zeros."""
+        page = int(self.path.partition("page=")[2] or 1)
+        path = self.path.partition("?")[0]
+        more = page < 3 or path.endswith("0" * 64)
+        data = json.dumps({"manifests": [{"digest": f"sha256:{page}"}]}).encode()
+        self.answer(200, data, INDEX, link=f'<{path}?page={page + 1}>; rel="next"' if more else "")
+
+    def answer(self, status: int, data: bytes, kind: str, challenge: str = "", link: str = "") -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data)))
         if challenge:
             self.send_header("WWW-Authenticate", challenge)
+        if link:
+            self.send_header("Link", link)
         self.end_headers()
         self.wfile.write(data)
 
@@ -95,3 +107,15 @@ def test_manifest_or_blob_of_another_digest_is_refused(server: type[Guarded]) ->
         repository.manifest(digest_of(b"{}"))
     with pytest.raises(TargetError, match="another digest"):
         repository.blob(digest_of(b"{}"))
+
+
+@pytest.mark.parametrize("server", ["open"], indirect=True)
+def test_referrers_in_pages_are_all_listed_and_a_list_without_an_end_is_told(server: type[Guarded]) -> None:
+    repository = Repository(f"http://{server.host}/a/b")  # type: ignore[attr-defined]
+    assert [item["digest"] for item in repository.referrers(f"sha256:{'1' * 64}")] == [
+        "sha256:1",
+        "sha256:2",
+        "sha256:3",
+    ]
+    with pytest.raises(TargetError, match="without an end"):
+        repository.referrers(f"sha256:{'0' * 64}")

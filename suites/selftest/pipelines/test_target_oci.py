@@ -1,4 +1,5 @@
-"""The OCI target against the distribution project's registry: tags by digest, the sign-off as a referrer."""
+"""The OCI target against real registries, one without and one with the referrers API: tags by digest, the sign-off as
+a referrer."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from pipelines.objections import Refused
 from pipelines.targets import TargetError
@@ -20,11 +22,11 @@ from suites.selftest.pipelines.releases import World, edit
 pytestmark = pytest.mark.timeout(1200)  # the first run on a machine builds the registry
 
 
-@pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A running registry."""
+@pytest.fixture(scope="module", params=registry.KINDS)
+def host(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A running registry of each kind."""
     try:
-        with registry.running(tmp_path_factory.mktemp("registry")) as host:
+        with registry.running(tmp_path_factory.mktemp("registry"), request.param) as host:
             yield host
     except EnvironmentUnfit as error:
         pytest.skip(f"could-not-run: the registry cannot be built here: {error}")
@@ -77,6 +79,21 @@ def test_image_is_tagged_by_its_digest_and_the_sign_off_is_its_referrer(world: W
     deployed = world.deployed("dev")
     assert deployed is not None
     assert deployed["ledger"]["hash"] == world.entries[0].hash
+
+
+def test_registry_with_the_referrers_api_lists_by_it_and_needs_no_fallback_tag(
+    world: World, repository: Repository, request: pytest.FixtureRequest
+) -> None:
+    digest = registry.push_image(repository)
+    world.promote(run_of(world, "r1", digest), "dev", digests=[digest])
+    has_api = "referrers" in request.node.callspec.params.values()
+    listed = requests.get(f"http://{repository.host}/v2/{repository.path}/referrers/{digest}", timeout=30)
+    assert (listed.status_code == 200) is has_api
+    assert (repository.manifest(digest.replace(":", "-")) is None) is has_api
+    if has_api:
+        by_type = {item["artifactType"]: item["digest"] for item in listed.json()["manifests"]}
+        assert by_type == {item["artifactType"]: item["digest"] for item in repository.referrers(digest)}
+        assert set(by_type) == {RELEASE_TYPE, SIGNOFF_TYPE}
 
 
 def test_same_release_again_adds_no_referrer(world: World, repository: Repository) -> None:
