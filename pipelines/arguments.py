@@ -165,15 +165,24 @@ def _import(command: argparse.ArgumentParser) -> None:
 def _history(command: argparse.ArgumentParser) -> None:
     actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
     index = actions.add_parser("index", help="write index.html: every run, figures over time, flaky tests")
-    index.add_argument("runs", type=Path, metavar="RUNS", help="the folder that holds the runs, e.g. runs")
+    index.add_argument("runs", metavar="RUNS", help="the folder that holds the runs, or oci:HOST/PATH")
     index.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="where index.html goes")
     index.add_argument("--check", action="store_true", help="check the digest of every file, also of large ones")
     compare = actions.add_parser(
         "compare", help="what differs between two runs; exit code 1: a clause stands worse in the second"
     )
-    compare.add_argument("first", type=Path, metavar="A", help="a run folder")
-    compare.add_argument("second", type=Path, metavar="B", help="a later one")
+    compare.add_argument("first", metavar="A", help="a run folder, or oci:HOST/PATH:RUN")
+    compare.add_argument("second", metavar="B", help="a later one")
     compare.add_argument("--html", type=Path, metavar="FILE", help="write it as a page, too")
+    push = actions.add_parser("push", help="keep runs in an OCI registry; the same run again changes nothing")
+    push.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run folders, e.g. runs/*")
+    push.add_argument("--replace", action="store_true", help="overwrite a run of that name that has other files")
+    pull = actions.add_parser("pull", help="bring runs from there; those that are here already are left alone")
+    pull.add_argument("runs", nargs="*", metavar="RUN", help="their names (default: all)")
+    pull.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="where they go (runs)")
+    pull.add_argument("--evidence", action="store_true", help="also evidence and logs, which are most of a run")
+    for command in (push, pull):
+        command.add_argument("--repository", required=True, metavar="HOST/PATH", help="where runs are kept")
 
 
 def _replay(command: argparse.ArgumentParser) -> None:

@@ -1,35 +1,48 @@
-"""history: many runs in one page, and two of them clause by clause."""
+"""history: many runs in one page, two of them clause by clause, and runs kept in an OCI registry."""
 
 from __future__ import annotations
 
 import argparse
 import os
 from collections.abc import Iterable
+from pathlib import Path
 
+from pipelines import archive
 from pipelines.configuration import Misconfigured
 from pipelines.logbook import write
+from pipelines.targets import TargetError
+from pipelines.targets.registry import Repository
 from reports import history as summaries
-from reports.history import Comparison
+from reports.history import Comparison, Summary
 from reports.record import RecordError
 from reports.render import history as pages
 from reports.run_folder import RunFolderError
 
 ALIKE, WORSE = 0, 1
+REGISTRY = "oci:"
 
 
 def history(given: argparse.Namespace) -> int:
-    """history index or history compare."""
-    return _index(given) if given.action == "index" else _compare(given)
+    """history index, compare, push or pull. Misconfigured: a run or the registry cannot be used."""
+    actions = {"index": _index, "compare": _compare, "push": _push, "pull": _pull}
+    try:
+        return actions[given.action](given)
+    except (RunFolderError, RecordError, TargetError) as error:
+        raise Misconfigured([str(error)]) from error
 
 
 def _index(given: argparse.Namespace) -> int:
     """Write index.html. Runs that are not as they should be are told, and hide no other."""
-    if not given.runs.is_dir():
+    told: list[str] = []
+    if given.runs.startswith(REGISTRY):
+        found = archive.summaries(Repository(given.runs.removeprefix(REGISTRY)))
+    elif Path(given.runs).is_dir():
+        found, told = summaries.all_of(Path(given.runs), everything=given.check)
+    else:
         raise Misconfigured([f"{given.runs}: there is no such folder. Runs are kept in runs/."])
-    found, told = summaries.all_of(given.runs, everything=given.check)
     if not found:
         raise Misconfigured([f"{given.runs}: holds no run that can be read.", *told])
-    links = {run.run: given.runs / run.run / "report.html" for run in found}
+    links = {run.run: Path(given.runs) / run.run / "report.html" for run in found}
     out = given.out.resolve()
     relative = {name: os.path.relpath(link.resolve(), out) for name, link in links.items() if link.is_file()}
     write(out / "index.html", pages.index_page(found, told, relative))
@@ -41,16 +54,40 @@ def _index(given: argparse.Namespace) -> int:
 
 def _compare(given: argparse.Namespace) -> int:
     """Tell what differs. Exit code 0: no clause stands worse in the second run; 1: one does."""
-    try:
-        found = summaries.compare(summaries.of(given.first), summaries.of(given.second))
-    except (RunFolderError, RecordError) as error:
-        raise Misconfigured([str(error)]) from error
+    found = summaries.compare(_summary(given.first), _summary(given.second))
     for line in _lines(found):
         print(line)
     if given.html:
         write(given.html, pages.comparison_page(found))
         print(given.html)
     return WORSE if found.is_worse else ALIKE
+
+
+def _summary(place: str) -> Summary:
+    if not place.startswith(REGISTRY):
+        return summaries.of(Path(place))
+    repository, colon, name = place.removeprefix(REGISTRY).rpartition(":")
+    if not colon or "/" in name:
+        raise Misconfigured([f"{place}: name the run, too: {REGISTRY}HOST/PATH:RUN"])
+    return archive.summary(Repository(repository), name)
+
+
+def _push(given: argparse.Namespace) -> int:
+    """Keep runs in a registry, each as a whole; the first that cannot be kept ends it."""
+    repository = Repository(given.repository)
+    for run in given.runs:
+        place, there = archive.push(run, repository, replace=given.replace)
+        print(f"{place}{' (there already)' * there}")
+    return 0
+
+
+def _pull(given: argparse.Namespace) -> int:
+    """Bring runs from a registry, each as a whole; the first that cannot be brought ends it."""
+    repository = Repository(given.repository)
+    for name in given.runs or archive.names(repository):
+        made = archive.pull(repository, name, given.runs_dir, evidence=given.evidence)
+        print(made or f"{given.runs_dir / name} (here already)")
+    return 0
 
 
 def _lines(found: Comparison) -> Iterable[str]:

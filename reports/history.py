@@ -6,10 +6,12 @@ not as it was, the lines do not count and the run is read anew.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -108,28 +110,31 @@ def earlier(run: RunFolder, most: int = 20) -> list[Summary]:
 
     Runs that cannot be read are passed over: they are told where runs are looked at for their own sake.
     """
-    signed = [path for path in run.path.resolve().parent.glob("*/signoff.dsse.json") if path.parent.name != run.id]
-    signed.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    signed: list[tuple[datetime, Path]] = []
+    for path in run.path.resolve().parent.glob("*/signoff.dsse.json"):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            facts = json.loads((path.parent / "run.json").read_bytes())
+            if (started := moment(facts["started"])) < moment(run.started) and facts.get("profile", "") == run.profile:
+                signed.append((started, path.parent))
     found: list[Summary] = []
-    for path in signed:
+    for _, folder in sorted(signed, reverse=True):
+        # Whatever is wrong with another run, this one's report is drawn.
+        with contextlib.suppress(Exception):
+            known, _ = load(folder)
+            found += [known] if known.run == folder.name else []
         if len(found) == most:
             break
-        try:
-            known, _ = load(path.parent)
-        except Exception:  # noqa: BLE001, S112 - whatever is wrong with another run, this one's report is drawn
-            continue
-        if (
-            known.run == path.parent.name
-            and known.profile == run.profile
-            and moment(known.started) < moment(run.started)
-        ):
-            found.append(known)
-    return sorted(found, key=lambda item: (moment(item.started), item.run))
+    return found[::-1]
 
 
 def write(run: RunFolder) -> Path:
     """Write history.json into the run's folder."""
-    return write_atomically(run.path / FILE, json.dumps(to_json(summarise(run)), ensure_ascii=False) + "\n")
+    return write_atomically(run.path / FILE, text_of(summarise(run)))
+
+
+def text_of(summary: Summary) -> str:
+    """A summary as `read` takes it back."""
+    return json.dumps(to_json(summary), ensure_ascii=False) + "\n"
 
 
 def load(folder: Path, *, everything: bool = False) -> tuple[Summary, str]:
@@ -139,7 +144,7 @@ def load(folder: Path, *, everything: bool = False) -> tuple[Summary, str]:
     summary nor the run can be read.
     """
     try:
-        found = _taken(json.loads((folder / FILE).read_bytes()))
+        found = read((folder / FILE).read_bytes())
         changed = _changed(folder, found, everything)
     except FileNotFoundError as error:
         changed = f"{Path(error.filename).name} is missing"
@@ -273,6 +278,11 @@ def _changed(folder: Path, summary: Summary, everything: bool) -> str:
     if extra := sorted((decided | records) - set(summary.bound)):
         return f"{extra[0]} is new"
     return "" if "run.json" in summary.bound else f"{FILE} is bound to nothing"
+
+
+def read(data: bytes) -> Summary:
+    """A summary as `write` leaves it. KeyError, TypeError, ValueError, AttributeError: it is none."""
+    return _taken(json.loads(data))
 
 
 def _taken(data: Mapping[str, Any]) -> Summary:

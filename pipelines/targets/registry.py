@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ _ACCEPTED = ", ".join(
      "application/vnd.docker.distribution.manifest.list.v2+json")
 )  # fmt: skip
 _REPOSITORY = re.compile(r"(?:(https?)://)?([^/\s]+)/([a-z0-9]+(?:(?:\.|_|__|-+|/)[a-z0-9]+)*)")
-_PAGES = 1000  # of referrers that are followed
+_PAGES = 1000  # of a list that are followed
 _TIME_LIMIT = 60.0  # seconds for one answer
 _LARGEST = 16 * 1024 * 1024  # bytes of a manifest or a blob that is read
 
@@ -77,9 +77,13 @@ class Repository:
             raise TargetError(f"{self.name}: stored {stored} where {digest_of(data)} was pushed")
         return "OCI-Subject" in answer.headers
 
-    def blob(self, digest: str) -> bytes:
-        """A blob, its digest checked."""
-        data = self._ask("GET", f"blobs/{digest}").content
+    def tags(self) -> list[str]:
+        """Every tag; none where the registry knows no such repository."""
+        return [str(tag) for answer in self._pages("tags/list") for tag in json.loads(answer.content).get("tags") or ()]
+
+    def blob(self, digest: str, most: int = _LARGEST) -> bytes:
+        """A blob of at most so many bytes, its digest checked."""
+        data = self._ask("GET", f"blobs/{digest}", most=most).content
         if digest_of(data) != digest:
             raise TargetError(f"{self.name}: what it gave for the blob {digest} has another digest")
         return data
@@ -98,17 +102,26 @@ class Repository:
     def referrers(self, digest: str) -> list[dict[str, Any]]:
         """Descriptors of what has this manifest as its subject."""
         found: list[dict[str, Any]] = []
-        page = f"referrers/{digest}"
-        for _ in range(_PAGES):
-            answer = self._ask("GET", page, allowed=(200, 404))
-            if answer.status != 200 or not answer.headers.get("Content-Type", "").startswith(INDEX):
-                return list(json.loads(self._fallback(digest))["manifests"])
+        answer: _Answer | None = None
+        for answer in self._pages(f"referrers/{digest}"):
+            if not answer.headers.get("Content-Type", "").startswith(INDEX):
+                answer = None
+                break
             found += json.loads(answer.content).get("manifests") or ()
+        return found if answer is not None else list(json.loads(self._fallback(digest))["manifests"])
+
+    def _pages(self, path: str) -> Iterator[_Answer]:
+        """A list's pages, each by the link in the one before; none where there is no such list."""
+        for _ in range(_PAGES):
+            answer = self._ask("GET", path, allowed=(200, 404))
+            if answer.status == 404:
+                return
+            yield answer
             further = re.match(r'<([^>]+)>\s*;\s*rel="?next', answer.headers.get("Link", ""))
             if further is None:
-                return found
-            page = further[1]
-        raise TargetError(f"{self.name}: lists the referrers of {digest} without an end")
+                return
+            path = further[1]
+        raise TargetError(f"{self.name}: a list has no end ({path.partition('?')[0]})")
 
     def add_referrer(self, digest: str, descriptor: Mapping[str, Any]) -> None:
         """List a manifest under its subject where the registry does not do so itself: in the tag that the
@@ -131,17 +144,18 @@ class Repository:
         data: bytes = b"",
         headers: Mapping[str, str] = {},
         allowed: tuple[int, ...] = (),
+        most: int = _LARGEST,
     ) -> _Answer:
         """One request, with a second try once the registry has said how it wants to be asked."""
-        answer = self._send(method, path, data, headers)
+        answer = self._send(method, path, data, headers, most)
         if answer.status == 401 and self._authorize(answer.headers.get("WWW-Authenticate", "")):
-            answer = self._send(method, path, data, headers)
+            answer = self._send(method, path, data, headers, most)
         if answer.status not in (allowed or (200, 201, 202)):
             said = answer.content[:200].decode(errors="replace").strip().replace("\n", " ")
             raise TargetError(f"{self.name}: {method} {path.partition('?')[0]} gave {answer.status}: {said}")
         return answer
 
-    def _send(self, method: str, path: str, data: bytes, headers: Mapping[str, str]) -> _Answer:
+    def _send(self, method: str, path: str, data: bytes, headers: Mapping[str, str], most: int) -> _Answer:
         url, known = urljoin(self._base, path), dict(headers)
         if self._authorization and urlsplit(url).netloc == self.host:  # an upload may be sent elsewhere
             known["Authorization"] = self._authorization
@@ -149,12 +163,12 @@ class Repository:
             with self._session.request(
                 method, url, data=data or None, headers=known, timeout=_TIME_LIMIT, stream=True
             ) as answer:
-                content = b""
+                content = bytearray()
                 for piece in answer.iter_content(1 << 16):
                     content += piece
-                    if len(content) > _LARGEST:
-                        raise TargetError(f"{self.name}: {method} {path}: more than {_LARGEST >> 20} MiB")
-                return _Answer(answer.status_code, answer.headers, content)
+                    if len(content) > most:
+                        raise TargetError(f"{self.name}: {method} {path}: more than {most >> 20} MiB")
+                return _Answer(answer.status_code, answer.headers, bytes(content))
         except (requests.RequestException, OSError) as error:
             raise TargetError(f"{self.name}: {method} failed: {type(error).__name__}") from error
 

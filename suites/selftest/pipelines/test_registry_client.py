@@ -117,5 +117,5 @@ def test_referrers_in_pages_are_all_listed_and_a_list_without_an_end_is_told(ser
         "sha256:2",
         "sha256:3",
     ]
-    with pytest.raises(TargetError, match="without an end"):
+    with pytest.raises(TargetError, match="has no end"):
         repository.referrers(f"sha256:{'0' * 64}")

@@ -148,7 +148,7 @@ def test_trend_is_of_signed_earlier_runs_of_the_profile_only(folder: Path) -> No
     (folder.parent / "broken" / "run.json").write_text("{")
     found = findings.of_folder(folder)
     assert [item.run for item in history.earlier(found.run)] == ["a", "b"]
-    assert [item.run for item in history.earlier(found.run, most=1)] == ["b"], "the newest by the sign-off's own age"
+    assert [item.run for item in history.earlier(found.run, most=1)] == ["b"], "the newest"
     page = page_of(folder)
     assert "The last 2 signed runs of the quick profile" in page.text
     drawn = [item for item in page.all("svg") if "now" in item.attributes.get("aria-label", "")]
