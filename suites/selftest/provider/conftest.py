@@ -1,0 +1,33 @@
+"""An engine for the tests of the kind provider: the machine's own, else one started for their time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from suites.selftest.provider.makers import KIND, LOCAL, MakerUnderTest, could_run_an_engine, engine_answers
+
+
+@pytest.fixture(scope="session")
+def container_engine() -> Iterator[None]:
+    """An engine that answers. Skips, with the reason, where there is none to be had."""
+    if engine_answers():
+        yield
+        return
+    if not could_run_an_engine():
+        pytest.skip("no container engine answers here, and none can be started (dockerd, as root)")
+    from fixtures.clusters.kind.restricted.daemon import engine
+
+    with engine() as running, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DOCKER_HOST", running.host)
+        yield
+
+
+@pytest.fixture(params=["local", pytest.param("kind", marks=pytest.mark.full)])
+def provider(request: pytest.FixtureRequest) -> MakerUnderTest:
+    """Each provider that makes clusters, in turn."""
+    if request.param == "kind":
+        request.getfixturevalue("container_engine")
+        return KIND
+    return LOCAL

@@ -1,0 +1,112 @@
+"""What every provider that makes clusters must do: come up, be used, end without a trace, however it ends."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kubernetes import client
+
+from fixtures import lease as leases
+from fixtures.clusters.choice import maker_of
+from fixtures.clusters.descriptions import connect
+from fixtures.clusters.provider import Cluster, ClusterFailed
+from fixtures.clusters.workloads import Pods
+from fixtures.images.archive import Contents, build_image
+from fixtures.images.catalogue import find_busybox
+from fixtures.plugin import Parts
+from fixtures.wait import wait_until
+from suites.selftest.provider.makers import MakerUnderTest, label_of, state_of
+
+# A reaper of one of these tests would take away what another makes under a lease folder of its own.
+pytestmark = [pytest.mark.xdist_group("reapers"), pytest.mark.timeout(900)]
+
+
+def _run_pod(cluster: Cluster, **more: Any) -> None:
+    """A pod becomes Ready in a fresh namespace."""
+    with connect(cluster.kubeconfig, cluster.context, through_proxy=False) as api:
+        core = client.CoreV1Api(api)
+        name = core.create_namespace({"metadata": {"generateName": "conformance-"}}).metadata.name
+        wait_until(
+            "the default service account is there",
+            lambda: core.read_namespaced_service_account("default", name),
+            30,
+            retry_on=client.ApiException,
+        )
+        Pods(api, name).run("probe", **more)
+
+
+def test_cluster_made_and_ended_twice_leaves_nothing_each_time(
+    provider: MakerUnderTest, parts: Parts, tmp_path: Path
+) -> None:
+    for folder in (tmp_path, tmp_path):
+        made = provider.create(parts, folder)
+        label = label_of(folder)
+        assert provider.traces(label), "a running cluster has to show, or the check below proves nothing"
+        _run_pod(made)
+        assert (made.destroy(), provider.traces(label)) == ([], [])
+        assert made.destroy() == [], "ending it again is no error"
+
+
+def test_clusters_of_one_name_side_by_side_do_not_meet(provider: MakerUnderTest, parts: Parts, tmp_path: Path) -> None:
+    folders = [tmp_path / "one", tmp_path / "two"]
+    with ThreadPoolExecutor() as pool:
+        both = list(pool.map(lambda folder: provider.create(parts, folder), folders))
+    try:
+        _run_pod(both[0])
+        assert both[0].destroy() == []
+        _run_pod(both[1])  # the end of one takes nothing of the other along
+    finally:
+        left = [line for made in both for line in made.destroy()]
+    assert (left, [provider.traces(label_of(folder)) for folder in folders]) == ([], [[], []])
+
+
+def test_folder_of_a_running_cluster_is_refused_and_the_cluster_unharmed(
+    provider: MakerUnderTest, parts: Parts, tmp_path: Path
+) -> None:
+    made = provider.create(parts, tmp_path)
+    try:
+        before = state_of(tmp_path)
+        with pytest.raises(ClusterFailed, match=r"is running from .*name another folder"):
+            provider.create(parts, tmp_path)
+        assert state_of(tmp_path) == before
+        _run_pod(maker_of(tmp_path).attach(tmp_path))
+    finally:
+        assert made.destroy() == []
+    with pytest.raises(ClusterFailed, match=r"no cluster is running from|is gone"):
+        maker_of(tmp_path).attach(tmp_path)
+
+
+def test_owner_killed_in_any_phase_leaves_nothing_after_reap(
+    provider: MakerUnderTest, parts: Parts, tmp_path: Path
+) -> None:
+    for number, phase in enumerate(provider.phases):
+        folder = tmp_path / str(number)
+        with provider.owner(parts, folder) as owner:
+            label = provider.reached(folder, phase)
+            owner.kill()
+            owner.wait()
+        left = [line for line in leases.reap() if line.startswith("left:")]
+        assert (phase, left, provider.traces(label)) == (phase, [], [])
+
+
+def test_image_loaded_is_run_on_every_node(provider: MakerUnderTest, parts: Parts, tmp_path: Path) -> None:
+    busybox = find_busybox()
+    assert busybox is not None
+    name = "seatrial.local/conformance:1"
+    archive = build_image(name, Contents({"/sh": busybox}), tmp_path / "image.tar")
+    made = provider.create(parts, tmp_path / "run", nodes=2)
+    try:
+        made.load_image(archive)
+        for node in made.nodes():
+            _run_pod(
+                made,
+                image=name,
+                command=["/sh", "sleep", "600"],
+                node=node.name,
+                container={"imagePullPolicy": "Never"},
+            )
+    finally:
+        assert made.destroy() == []
