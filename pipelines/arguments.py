@@ -103,11 +103,11 @@ def _run(command: argparse.ArgumentParser) -> None:
     cluster = command.add_argument_group("the cluster of the staging stage")
     cluster.add_argument(
         "--provider",
-        choices=("local", "kubeconfig"),
+        choices=("local", "kind", "kubeconfig"),
         default="local",
-        help="local (default): a fresh one on this machine; kubeconfig: one you have",
+        help="local (default): a fresh one on this machine; kind: a fresh one in containers; kubeconfig: one you have",
     )
-    cluster.add_argument("--nodes", type=int, default=2, metavar="N", help="nodes of a local cluster (2)")
+    cluster.add_argument("--nodes", type=int, default=2, metavar="N", help="nodes of a fresh cluster (2)")
     cluster.add_argument("--keep-cluster", action="store_true", help="leave it running and say how to use it")
     cluster.add_argument("--kubeconfig", default="", metavar="FILE", help="with --provider kubeconfig")
     cluster.add_argument("--kube-context", default="", metavar="NAME", help="the context in it")

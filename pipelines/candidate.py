@@ -31,6 +31,7 @@ COMPONENTS: Mapping[str, str] = {
     "csi-snapshotter": "takes snapshots of volumes, with the cluster's snapshot controller",
     "gpu-device-plugin": "what offers GPUs to the kubelet",
     "dra-driver": "dynamic resource allocation driver",
+    "node-image": "the image of a kind cluster's nodes; without it one is made from the other components",
     "protocols": "interface definitions that the suites speak (gRPC)",
     "images": "container images made here for pods",
 }

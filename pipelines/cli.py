@@ -120,8 +120,8 @@ def _seed(given: argparse.Namespace) -> int:
 
 def _provider(given: argparse.Namespace) -> str:
     """A kubeconfig asks for its cluster; a cluster that exists has to be named by a file that can be read."""
-    if given.provider == "local" and not given.kubeconfig:
-        return "local"
+    if given.provider != "kubeconfig" and not given.kubeconfig:
+        return str(given.provider)
     if not given.kubeconfig:
         raise Misconfigured(["--provider kubeconfig: name the cluster's file with --kubeconfig FILE."])
     if not os.access(given.kubeconfig, os.R_OK):
@@ -131,7 +131,7 @@ def _provider(given: argparse.Namespace) -> str:
 
 def _nodes(number: int) -> int:
     if not 1 <= number <= 20:
-        raise Misconfigured([f"--nodes {number}: a local cluster has 1 to 20 nodes."])
+        raise Misconfigured([f"--nodes {number}: a fresh cluster has 1 to 20 nodes."])
     return number
 
 

@@ -206,8 +206,8 @@ class StageRun:
 
     @contextmanager
     def _cluster(self, stage: Stage, parts_file: Path) -> Iterator[tuple[str, ...]]:
-        """A local cluster for the time of the block; its logs are evidence, whatever happens."""
-        from fixtures.clusters.local.provider import LocalProvider
+        """A fresh cluster for the time of the block; its logs are evidence, whatever happens."""
+        from fixtures.clusters.choice import maker
         from fixtures.clusters.provider import ClusterSpec
         from fixtures.plugin import read_parts
 
@@ -215,8 +215,12 @@ class StageRun:
         keep = self.wishes.keep_cluster
         self.screen.status(f"{stage.name}: starting a cluster of {self.wishes.nodes} node(s)")
         begun = time.monotonic()
-        spec = ClusterSpec(stage.name, read_parts(parts_file), state, nodes=self.wishes.nodes, keep=keep)
-        cluster = LocalProvider().create(spec)
+
+        def tell(text: str) -> None:
+            self.screen.status(f"{stage.name}: {text}")
+
+        spec = ClusterSpec(stage.name, read_parts(parts_file), state, self.wishes.nodes, keep=keep, tell=tell)
+        cluster = maker(self.wishes.provider).create(spec)
         took = time.monotonic() - begun
         try:
             self.book.time("cluster ready", took)
