@@ -217,6 +217,12 @@ def _sign(command: argparse.ArgumentParser) -> None:
         "a token (hsm); without any, this machine's own key signs, which nobody trusts",
     )
     command.add_argument("--add", action="store_true", help="beside the signatures that are there (M of N)")
+    command.add_argument(
+        "--keyless",
+        action="store_true",
+        help="sign by the identity that this machine has (GitHub Actions), by sigstore",
+    )
+    command.add_argument("--sigstore", type=Path, metavar="FILE", help="with --keyless: a private one's trust config")
 
 
 def _rollback(command: argparse.ArgumentParser) -> None:

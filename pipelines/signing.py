@@ -8,6 +8,7 @@ from pipelines.configuration import Misconfigured
 from pipelines.recorded import require_run
 from reports import attest
 from reports.envelope import EnvelopeError
+from reports.keyless import KeylessError
 from reports.keys import KeyFileError
 from reports.record import RecordError
 from reports.run_folder import RunFolderError
@@ -16,14 +17,15 @@ from reports.run_folder import RunFolderError
 def sign(given: argparse.Namespace) -> int:
     """Sign a run folder's sign-off and attestations. Nothing is changed where that cannot be done."""
     require_run(given.run)
-    if given.add and len(given.key) != 1:
-        raise Misconfigured(["--add puts one signature beside those that are there: name one --key."])
+    if given.add and len(given.key) + given.keyless != 1:
+        raise Misconfigured(["--add puts one signature beside those that are there: name one --key, or --keyless."])
     try:
         if given.add:
-            path = attest.add_signature(given.run / attest.SIGNOFF, given.key[0])
+            key = None if given.keyless else given.key[0]
+            path = attest.add_signature(given.run / attest.SIGNOFF, key, trust=given.sigstore)
         else:
-            path = attest.sign(given.run, given.key)
-    except (KeyFileError, EnvelopeError, RunFolderError, RecordError) as error:
+            path = attest.sign(given.run, given.key, by_identity=given.keyless, trust=given.sigstore)
+    except (KeyFileError, KeylessError, EnvelopeError, RunFolderError, RecordError) as error:
         raise Misconfigured([f"not signed: {error}"]) from error
     print(path)
     return 0

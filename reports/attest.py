@@ -13,14 +13,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from reports import attestations, findings
+from reports import attestations, findings, keyless
 from reports import envelope as envelopes
 from reports.attestations import PAYLOAD_TYPE, STATEMENT_TYPE
 from reports.envelope import EnvelopeError
 from reports.failed_tests import tally_of
 from reports.findings import Findings
-from reports.keys import PrivateKey, development_key, generate_key, load_signer
+from reports.keys import PrivateKey, development_key, generate_key, load_signer, one_time_key
 from reports.model import Verdict, to_json
+from reports.render.files import write_atomically
 from reports.run_folder import RunFolder, RunFolderError, Stage, moment, sha256_of
 from reports.verification import (
     MANIFEST,
@@ -33,19 +34,33 @@ from reports.verification import (
 __all__ = ["Verification", "add_signature", "generate_key", "sign", "statement_of", "verify"]
 
 SIGNOFF = "signoff.dsse.json"
+DEVELOPMENT = (
+    "Signed with a key that this machine made for itself: it shows that nothing was changed since, "
+    "and vouches for nobody."
+)
+ONCE = "Signed keyless: the key was used once and thrown away; the bundle beside this says who signed."
 _RENDERED = ("report.html", "summary.md", "junit.xml", "ctrf.json")
 
 
-def sign(run_dir: Path, keys: Sequence[Path | str] = (), now: datetime | None = None) -> Path:
+def sign(
+    run_dir: Path,
+    keys: Sequence[Path | str] = (),
+    now: datetime | None = None,
+    *,
+    by_identity: bool = False,
+    trust: Path | None = None,
+) -> Path:
     """Sign a finished run and write runs/<id>/signoff.dsse.json; returns its path.
 
     keys: private keys of those who sign: files, or as reports.keys.load_signer takes them. Without any, this
     machine's development key signs and the envelope says so: it then verifies as valid and untrusted. Render
-    first: the report's digest is bound too.
+    first: the report's digest is bound too. by_identity: sign keyless as well, by the identity that this machine has
+    (reports/keyless.py; trust as there); without keys, a key that is thrown away makes the envelope.
+    KeylessError: that cannot be done, and nothing is changed.
     RunFolderError: the run passed, and its records are not of the candidate and parts beside them.
     """
     run_dir = Path(run_dir)
-    signers = [load_signer(key) for key in keys] or [development_key()]
+    signers = [load_signer(key) for key in keys] or [one_time_key() if by_identity else development_key()]
     found = findings.of_folder(run_dir)
     _require_same_candidate(found.run)
     manifest = _manifest(found.run)
@@ -60,8 +75,10 @@ def sign(run_dir: Path, keys: Sequence[Path | str] = (), now: datetime | None = 
     )
     sealed[SIGNOFF] = signoff
     texts = {run_dir / path: envelopes.text_of(envelope) for path, envelope in sealed.items()}
+    if by_identity:
+        texts[run_dir / f"signoff{keyless.SUFFIX}"] = keyless.sign(signoff.payload, trust)
     envelopes.write_all({run_dir / MANIFEST: manifest, **texts})
-    for left in {*(run_dir / attestations.FOLDER).glob("*")} - set(texts):
+    for left in {*(run_dir / attestations.FOLDER).glob("*"), *keyless.bundles_in(run_dir)} - set(texts):
         left.unlink()
     return run_dir / SIGNOFF
 
@@ -82,7 +99,7 @@ def _manifest(run: RunFolder) -> str:
 
 def _is_ours(name: str) -> bool:
     """Whether signing itself makes this file: it cannot bind itself."""
-    return name.startswith((f"{attestations.FOLDER}/", "."))
+    return name.startswith((f"{attestations.FOLDER}/", ".")) or ("/" not in name and name.endswith(keyless.SUFFIX))
 
 
 def _require_same_candidate(run: RunFolder) -> None:
@@ -102,8 +119,10 @@ def _require_same_candidate(run: RunFolder) -> None:
                 raise RunFolderError(f"{run.path}: {text}")
 
 
-def add_signature(envelope_path: Path, key: Path | str, now: datetime | None = None) -> Path:
-    """Add one more signature over the same payload, for M-of-N sign-offs.
+def add_signature(
+    envelope_path: Path, key: Path | str | None, now: datetime | None = None, trust: Path | None = None
+) -> Path:
+    """Add one more signature over the same payload, for M-of-N sign-offs. key: None signs keyless (trust as there).
 
     EnvelopeError: not a sign-off, signed by a development key (sign again with real keys instead), or its
     present signature does not hold.
@@ -113,8 +132,12 @@ def add_signature(envelope_path: Path, key: Path | str, now: datetime | None = N
         raise EnvelopeError(f"{envelope_path}: a development sign-off cannot be made trusted by a further signature")
     if not present.ok:
         raise EnvelopeError(f"{envelope_path}: will not be signed: {present.problems[0]}")
-    signer = load_signer(key)
     folder = envelope_path.parent
+    if key is None:
+        bundle = keyless.sign(read_envelope(envelope_path).payload, trust)
+        write_atomically(folder / keyless.free_name(folder), bundle)
+        return envelope_path
+    signer = load_signer(key)
     beside = [path for path in (folder / attestations.FOLDER).glob("*.dsse.json") if (folder / "run.json").is_file()]
     texts = {}
     for path in (*beside, envelope_path):
@@ -222,16 +245,9 @@ def _not_after(run: RunFolder, now: datetime) -> datetime:
 
 def _signers(signers: Sequence[PrivateKey]) -> dict[str, Any]:
     development = any(signer.development for signer in signers)
-    return {
-        "development": development,
-        "note": (
-            "Signed with a key that this machine made for itself: it shows that nothing was changed since, "
-            "and vouches for nobody."
-            if development
-            else ""
-        ),
-        "keys": [{"keyid": signer.public.keyid, "pem": signer.public.pem} for signer in signers],
-    }
+    note = DEVELOPMENT if development else ONCE if any(signer.once for signer in signers) else ""
+    keys = [{"keyid": signer.public.keyid, "pem": signer.public.pem} for signer in signers]
+    return {"development": development, "note": note, "keys": keys}
 
 
 def _text(value: datetime) -> str:

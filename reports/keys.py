@@ -43,11 +43,12 @@ class PublicKey:
 
 @dataclass(frozen=True)
 class PrivateKey:
-    """A private key ready to sign, and whether it is this machine's development key."""
+    """A private key ready to sign, whether it is this machine's development key, and whether it signs only once."""
 
     signer: Any  # a securesystemslib Signer, which comes without types
     public: PublicKey
     development: bool = False
+    once: bool = False
 
 
 def home(environment: Mapping[str, str] | None = None) -> Path:
@@ -91,6 +92,12 @@ def development_key(folder: Path | None = None) -> PrivateKey:
     if not public_path(path).exists():
         _place(public_path(path), key.public.pem.encode(), 0o644)
     return PrivateKey(key.signer, key.public, development=True)
+
+
+def one_time_key() -> PrivateKey:
+    """A key that is written nowhere: it signs once, for somebody who proves otherwise who they are."""
+    signer = CryptoSigner.generate_ed25519()
+    return PrivateKey(signer, _public(signer.public_key), once=True)
 
 
 def load_signer(where: str | Path) -> PrivateKey:

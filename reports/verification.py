@@ -14,10 +14,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from reports import attestations, schema
+from reports import attestations, keyless, schema
 from reports import envelope as envelopes
 from reports.attestations import PAYLOAD_TYPE
 from reports.envelope import EnvelopeError
+from reports.keyless import Identity, KeylessError
 from reports.keys import KeyFileError, PublicKey, load_public_key, parse_public_key
 from reports.record import RecordError, read
 from reports.roles import Role
@@ -80,8 +81,9 @@ def verify(
         return Verification(ok=False, trusted=False, problems=(str(error),))
     predicate = statement["predicate"]
     development = bool(predicate["signers"]["development"])
-    problems, notes = _check_signatures(envelope, predicate, given, threshold)
-    problems += _check_roles(envelope, roles)
+    signed, problems, notes = _check_keyless(envelope_path.parent, envelope.payload, roles)
+    _check_signatures(envelope, predicate, given, threshold - len(signed), problems, notes)
+    problems += _check_roles(envelope, roles, signed)
     problems += _check_times(predicate, now or datetime.now(UTC))
     folder = run_dir if run_dir is not None else envelope_path.parent
     if run_dir is not None or (folder / "run.json").is_file():
@@ -96,13 +98,13 @@ def verify(
         notes.append("no run folder beside the sign-off: the record and the report were not compared with it")
     if development:
         notes.append("signature valid, signer untrusted (development key)" if not problems else "a development key")
-    elif not given:
+    elif not given and not signed:
         notes.append("no key was given: who signed is not checked")
     if predicate["verdict"] != "PASS":
         notes.append(f"the verdict that was signed is {predicate['verdict']}: {predicate['reason']}")
     return Verification(
         ok=not problems,
-        trusted=not problems and bool(given) and not development,
+        trusted=not problems and bool(given or signed) and not development,
         problems=tuple(problems),
         notes=tuple(notes),
         verdict=predicate["verdict"],
@@ -135,15 +137,34 @@ def _statement(envelope: Any) -> Mapping[str, Any]:
     return statement
 
 
+def _check_keyless(folder: Path, payload: bytes, roles: Sequence[Role]) -> tuple[set[Identity], list[str], list[str]]:
+    """Which of the roles' identities have signed, problems and notes."""
+    bundles = keyless.bundles_in(folder)
+    problems = [fault for path in bundles for fault in keyless.faults(path, payload)]
+    wanted = [identity for role in roles for identity in role.identities]
+    if not wanted:
+        return set(), problems, [f"{path.name} was not checked: no identity was given (--roles)" for path in bundles]
+    try:
+        signed, notes = keyless.signed_by(folder, payload, wanted)
+    except KeylessError as error:
+        return set(), [*problems, str(error)], []
+    return signed, problems, notes
+
+
 def _check_signatures(
-    envelope: Any, predicate: Mapping[str, Any], given: Mapping[str, PublicKey], threshold: int
-) -> tuple[list[str], list[str]]:
-    problems: list[str] = []
-    notes: list[str] = []
+    envelope: Any,
+    predicate: Mapping[str, Any],
+    given: Mapping[str, PublicKey],
+    threshold: int,
+    problems: list[str],
+    notes: list[str],
+) -> None:
+    """threshold: how many of the given keys must have signed, beside the identities that have."""
     named = _named_keys(predicate, problems)
     known = dict(given) or named
     if not envelope.signatures:
-        return [*problems, "the envelope holds no signature"], notes
+        problems.append("the envelope holds no signature")
+        return
     for keyid in envelope.signatures:
         key = known.get(keyid) or named.get(keyid)
         if key is None:
@@ -154,11 +175,10 @@ def _check_signatures(
     good = len(envelopes.accepted(envelope, known.values()))
     if good < threshold and not problems:
         problems.append(_too_few(envelope, given, good, threshold))
-    return problems, notes
 
 
-def _check_roles(envelope: Any, roles: Sequence[Role]) -> list[str]:
-    good = {role: len(envelopes.accepted(envelope, role.keys)) for role in roles}
+def _check_roles(envelope: Any, roles: Sequence[Role], signed: set[Identity]) -> list[str]:
+    good = {role: len(envelopes.accepted(envelope, role.keys)) + len(signed & set(role.identities)) for role in roles}
     return [
         f"the role {role.name} has not signed off: {number} of the {role.threshold} signatures that it needs are there"
         for role, number in good.items()
