@@ -222,6 +222,7 @@ def _sign(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="sign by the identity that this machine has (GitHub Actions), by sigstore",
     )
+    command.add_argument("--finish", action="store_true", help="only do what a signing that was killed had begun")
     command.add_argument("--sigstore", type=Path, metavar="FILE", help="with --keyless: a private one's trust config")
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from pipelines.configuration import Misconfigured
 from pipelines.recorded import require_run
-from reports import attest
+from reports import attest, envelope
 from reports.envelope import EnvelopeError
 from reports.keyless import KeylessError
 from reports.keys import KeyFileError
@@ -17,6 +18,8 @@ from reports.run_folder import RunFolderError
 def sign(given: argparse.Namespace) -> int:
     """Sign a run folder's sign-off and attestations. Nothing is changed where that cannot be done."""
     require_run(given.run)
+    if given.finish:
+        return _finish(given.run)
     if given.add and len(given.key) + given.keyless != 1:
         raise Misconfigured(["--add puts one signature beside those that are there: name one --key, or --keyless."])
     try:
@@ -28,4 +31,13 @@ def sign(given: argparse.Namespace) -> int:
     except (KeyFileError, KeylessError, EnvelopeError, RunFolderError, RecordError) as error:
         raise Misconfigured([f"not signed: {error}"]) from error
     print(path)
+    return 0
+
+
+def _finish(run: Path) -> int:
+    try:
+        done = envelope.finish(run)
+    except EnvelopeError as error:
+        raise Misconfigured([f"not finished: {error}. Sign again."]) from error
+    print(f"{run}: {'what a killed signing had begun is done' if done else 'no signing was cut short here'}")
     return 0

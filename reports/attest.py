@@ -60,6 +60,7 @@ def sign(
     RunFolderError: the run passed, and its records are not of the candidate and parts beside them.
     """
     run_dir = Path(run_dir)
+    envelopes.finish(run_dir)
     signers = [load_signer(key) for key in keys] or [one_time_key() if by_identity else development_key()]
     found = findings.of_folder(run_dir)
     _require_same_candidate(found.run)
@@ -77,9 +78,8 @@ def sign(
     texts = {run_dir / path: envelopes.text_of(envelope) for path, envelope in sealed.items()}
     if by_identity:
         texts[run_dir / f"signoff{keyless.SUFFIX}"] = keyless.sign(signoff.payload, trust)
-    envelopes.write_all({run_dir / MANIFEST: manifest, **texts})
-    for left in {*(run_dir / attestations.FOLDER).glob("*"), *keyless.bundles_in(run_dir)} - set(texts):
-        left.unlink()
+    left = {*(run_dir / attestations.FOLDER).glob("*"), *keyless.bundles_in(run_dir)} - set(texts)
+    envelopes.write_all(run_dir, {run_dir / MANIFEST: manifest, **texts}, sorted(left))
     return run_dir / SIGNOFF
 
 
@@ -127,6 +127,7 @@ def add_signature(
     EnvelopeError: not a sign-off, signed by a development key (sign again with real keys instead), or its
     present signature does not hold.
     """
+    envelopes.finish(envelope_path.parent)
     present = verify(envelope_path, now=now, cleared=True)
     if present.development:
         raise EnvelopeError(f"{envelope_path}: a development sign-off cannot be made trusted by a further signature")
@@ -144,7 +145,7 @@ def add_signature(
         envelope = read_envelope(path)
         envelopes.sign(envelope, signer)
         texts[path] = envelopes.text_of(envelope)
-    envelopes.write_all(texts)
+    envelopes.write_all(folder, texts)
     return envelope_path
 
 

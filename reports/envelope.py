@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,12 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
 
 from reports.keys import PrivateKey, PublicKey
-from reports.render.files import sync_folder, write_beside
+from reports.render.files import sync_folder, write_atomically
 
 LARGEST = 64 * 1024 * 1024  # bytes; an envelope beyond this is refused unread
+
+_ASIDE, _TO_DO = ".signing", "to-do.json"
+"""Where files wait until all are written, and what is then to be done with them."""
 
 
 class EnvelopeError(Exception):
@@ -52,21 +56,62 @@ def text_of(envelope: Any) -> str:
     return json.dumps(envelope.to_dict(), indent=1) + "\n"
 
 
-def write_all(files: Mapping[Path, str]) -> None:
-    """Write files that belong together. OSError, such as a full disk: none of them was changed."""
-    beside: dict[Path, Path] = {}
+def write_all(folder: Path, files: Mapping[Path, str], remove: Iterable[Path] = ()) -> None:
+    """Write, and take away, files below a folder that belong together: all of it or nothing, also when killed.
+
+    Everything is written aside first; the list of what is to be done with it is the one step that decides. Killed
+    before it, nothing was changed; killed after it, `finish` does the rest. OSError, such as a full disk: as before it.
+    """
+    finish(folder)
+    place = folder / _ASIDE
     try:
-        for path, text in files.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            beside[path] = write_beside(path, text)
+        place.mkdir()
+        for number, text in enumerate(files.values()):
+            write_atomically(place / str(number), text)
+        moves = {str(number): path.relative_to(folder).as_posix() for number, path in enumerate(files)}
+        gone = [path.relative_to(folder).as_posix() for path in remove]
+        write_atomically(place / _TO_DO, json.dumps({"move": moves, "remove": gone}))
     except BaseException:
-        for waiting in beside.values():
-            waiting.unlink(missing_ok=True)
+        shutil.rmtree(place, ignore_errors=True)
         raise
-    for path, waiting in beside.items():
-        waiting.replace(path)
-    for folder in {path.parent for path in files}:
-        sync_folder(folder)
+    finish(folder)
+
+
+def is_unfinished(folder: Path) -> bool:
+    """Whether a writer was killed after it had decided and before it had done everything."""
+    return (folder / _ASIDE / _TO_DO).is_file()
+
+
+def finish(folder: Path) -> bool:
+    """Do what a killed writer had decided and not done; False: there was nothing to do. EnvelopeError: the list of it
+    is broken."""
+    place = folder / _ASIDE
+    if not is_unfinished(folder):
+        shutil.rmtree(place, ignore_errors=True)
+        return False
+    try:
+        data = json.loads((place / _TO_DO).read_text(encoding="utf-8"))
+        moves = {place / str(int(number)): _inside(folder, name) for number, name in data["move"].items()}
+        gone = [_inside(folder, name) for name in data["remove"]]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise EnvelopeError(f"{place / _TO_DO}: is not what signing writes: {error}") from error
+    for aside, path in moves.items():
+        if aside.exists():  # else it was moved before the kill
+            path.parent.mkdir(parents=True, exist_ok=True)
+            aside.replace(path)
+    for path in gone:
+        path.unlink(missing_ok=True)
+    for parent in {path.parent for path in moves.values()}:
+        sync_folder(parent)
+    (place / _TO_DO).unlink()
+    shutil.rmtree(place, ignore_errors=True)
+    return True
+
+
+def _inside(folder: Path, name: str) -> Path:
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise ValueError(f"{name} lies outside the run folder")
+    return folder / name
 
 
 def read(path: Path, payload_type: str) -> Any:

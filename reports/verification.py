@@ -86,6 +86,8 @@ def verify(
     problems += _check_roles(envelope, roles, signed)
     problems += _check_times(predicate, now or datetime.now(UTC))
     folder = run_dir if run_dir is not None else envelope_path.parent
+    if envelopes.is_unfinished(folder):
+        problems.insert(0, f"signing was killed before its end; finish it: python -m pipelines sign {folder} --finish")
     if run_dir is not None or (folder / "run.json").is_file():
         problems += _check_files(folder, predicate)
         gone = notes if cleared else problems
