@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
+import io
 import os
 import re
 import secrets
@@ -165,14 +167,17 @@ def _lock(given: argparse.Namespace) -> int:
 
 
 def _quietly(command: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
-    """A reader that goes away (| head) is no error."""
+    """A reader that goes away (| head) is no error, and changes no exit code: what is told goes on into nothing."""
 
     def run(given: argparse.Namespace) -> int:
+        told = io.StringIO()
+        with contextlib.redirect_stdout(told):
+            status = command(given)
         try:
-            return command(given)
+            print(told.getvalue(), end="", flush=True)
         except BrokenPipeError:
             sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
-            return 0
+        return status
 
     return run
 
@@ -182,7 +187,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "doctor": _quietly(housekeeping.doctor),
     "provision": _provision,
     "clean": housekeeping.clean,
-    "verify": judging.verify,
+    "verify": _quietly(judging.verify),
     "report": judging.report,
     "gate": _quietly(judging.gate_again),
     "merge": _quietly(merge.merge),

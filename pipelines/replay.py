@@ -54,7 +54,7 @@ def replay(given: argparse.Namespace) -> int:
         policy.load(given.policy)
     if given.waivers:
         waivers.load(given.waivers)
-    found = [_run(run, given.policy, given.waivers) for run in given.runs]
+    found = [replayed(run, given.policy, given.waivers) for run in given.runs]
     if given.json:
         print(json.dumps(to_json(found), indent=1, ensure_ascii=False))
     else:
@@ -68,7 +68,8 @@ def replay(given: argparse.Namespace) -> int:
     return CHANGED if any(item.verdict_changes for item in found) else SAME
 
 
-def _run(run: Path, policy_file: Path | None, waiver_file: Path | None) -> RunChange:
+def replayed(run: Path, policy_file: Path | None = None, waiver_file: Path | None = None) -> RunChange:
+    """One run decided again, by its own policy and waivers where no others are given. Never raises for the run."""
     try:
         known = recorded.load(run, waiver_file)
         if not known.decided:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipelines.configuration import Misconfigured
 from pipelines.recorded import require_run
+from pipelines.replay import replayed
 from reports import attest, envelope
 from reports.envelope import EnvelopeError
 from reports.keyless import KeylessError
@@ -22,6 +23,7 @@ def sign(given: argparse.Namespace) -> int:
         return _finish(given.run)
     if given.add and len(given.key) + given.keyless != 1:
         raise Misconfigured(["--add puts one signature beside those that are there: name one --key, or --keyless."])
+    require_own_decisions(given.run)
     try:
         if given.add:
             key = None if given.keyless else given.key[0]
@@ -32,6 +34,22 @@ def sign(given: argparse.Namespace) -> int:
         raise Misconfigured([f"not signed: {error}"]) from error
     print(path)
     return 0
+
+
+def require_own_decisions(run: Path) -> None:
+    """Misconfigured: a stage's decision is not what the gate says of its record now, so no name belongs under it."""
+    if not any(run.glob("decisions/*.json")):
+        return
+    again = replayed(run)
+    told = [again.problem] if again.problem else []
+    for stage in again.stages:
+        if stage.was != stage.now or stage.changes:
+            first = next((item.why or item.now for item in stage.changes), "")
+            told.append(
+                f"stage {stage.stage} was decided {stage.was}, and its record says {stage.now}. {first}".strip()
+            )
+    if told:
+        raise Misconfigured([f"not signed: {text}" for text in told])
 
 
 def _finish(run: Path) -> int:

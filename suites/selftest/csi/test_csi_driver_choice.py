@@ -45,6 +45,8 @@ def test_csi_driver_that_ends_at_once_could_not_run_and_shows_its_last_words(tmp
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        (["--csi-endpoint", ""], "--csi-endpoint is empty"),
+        (["--csi-image", ""], "--csi-image is empty"),
         (["--csi-driver", "true --socket x"], "no argument holds {endpoint}"),
         (["--csi-driver", "/no/such/driver {endpoint}"], "/no/such/driver is no program here"),
         (["--csi-driver", "true {endpoint}", "--mutant", "csi/x"], "--csi-driver and --mutant each choose"),

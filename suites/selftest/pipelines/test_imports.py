@@ -87,6 +87,25 @@ def test_imported_suite_that_is_whole_and_passes_keeps_the_run_passing(tmp_path:
     assert "pods run" in (run / "junit.xml").read_text()
 
 
+@pytest.mark.parametrize("cut", ["a line", "half a line", "an outcome"])
+def test_run_whose_record_no_longer_says_what_was_decided_is_not_signed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], cut: str
+) -> None:
+    run = run_with(tmp_path, REQUIRED)
+    assert imported(run, document(*PASSING, LEFT_OUT)) == 0
+    file = run / "dev" / "record.jsonl"
+    text = file.read_text()
+    lines = text.splitlines(keepends=True)
+    changed = {
+        "a line": "".join(lines[:-2] + lines[-1:]), "half a line": text[: -len(lines[-1]) // 2],
+        "an outcome": text.replace('"outcome": "pass"', '"outcome": "fail"'),
+    }  # fmt: skip
+    file.write_text(changed[cut])
+    assert main(["sign", str(run)]) == 3
+    assert "stage dev was decided PASS" in capsys.readouterr().err
+    assert not (run / "signoff.dsse.json").exists()
+
+
 CASES: dict[str, tuple[tuple[str, ...], int, int, str]] = {
     "a failure": ((*PASSING, FAILING), 3, 1, "conformance: pods <b> restart fails: got 1, not 2"),
     "a lost case": (PASSING, 3, 2, "conformance ran 2 cases, and 3 were expected: 1 lost"),
