@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -12,6 +13,7 @@ from fixtures.subjects.csi.content import read_block, require_files, write_block
 from fixtures.subjects.csi.leaks import force_unmount, mounts_below
 from fixtures.subjects.csi.requests import block, changed, from_snapshot, messages, mount, span
 from reports.model import ClauseViolation
+from suites.csi.node.test_node_conflicts import volume_for
 from suites.csi.resilience.test_kill_during_call import require_owned
 from suites.csi.volumes.descriptions import stated_capacity
 from suites.csi.volumes.test_volume_retry import KINDS, complete_creation
@@ -130,6 +132,26 @@ def test_published_block_volume_outlives_the_driver(csi: Bench, rng: Random) -> 
     require_same("a block volume", written, read_block(use.target))
     csi.take_down(use)
     require_same("a block volume", written, read_block(csi.bring_up(use.volume, block()).target))
+
+
+@pytest.mark.clause("csi.restart.published-volume-stays-usable")
+def test_volume_at_three_targets_outlives_the_driver_at_each(csi: Bench, rng: Random) -> None:
+    require_owned(csi)
+    csi.require("node.SINGLE_NODE_MULTI_WRITER")
+    capability = mount("SINGLE_NODE_MULTI_WRITER")
+    first = csi.bring_up(volume_for(csi, capability), capability)
+    uses = [first, *(replace(first, target=csi.folder / name) for name in ("second", "third"))]
+    for use in uses[1:]:
+        csi.client.call(csi.publishing(use))
+    content = write_files(first.target, rng)
+    csi.restart()
+    for use in uses:
+        require_mounted(use.target)
+        csi.client.call(csi.publishing(use))
+        require_files(use.target, content, "a kill of the driver")
+    for use in uses:
+        csi.client.call(csi.unpublishing(use))
+        assert not use.target.exists(), "after a restart a target path was not removed"
 
 
 @pytest.mark.clause("csi.restart.readonly-stays-readonly")

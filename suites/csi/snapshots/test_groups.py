@@ -31,6 +31,13 @@ def test_group_snapshot_has_one_member_for_each_volume(csi: Bench, size: int) ->
     require_whole(make_group(csi, grouping(csi, *volumes)), volumes)
 
 
+@pytest.mark.clause("csi.create-group-snapshot.has-all-members")
+def test_group_snapshot_with_a_name_of_128_bytes_is_made(csi: Bench) -> None:
+    csi.require(GROUPS)
+    volume = csi.create()
+    require_whole(make_group(csi, grouping(csi, volume, name=csi.name("group").ljust(128, "g"))), [volume])
+
+
 @pytest.mark.clause("csi.create-group-snapshot.members-name-the-group")
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_members_of_a_group_snapshot_name_it(csi: Bench, size: int) -> None:

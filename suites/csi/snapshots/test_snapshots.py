@@ -83,7 +83,10 @@ def test_snapshots_of_one_volume_have_ids_of_their_own(csi: Bench) -> None:
 
 
 @pytest.mark.clause("csi.create-snapshot.names-are-told-apart")
-@pytest.mark.parametrize("ends", [("1", "2"), ("a", "A")], ids=["last character", "letter case"])
+@pytest.mark.parametrize(
+    "ends", [("1", "2"), ("a", "A"), ("/", "-"), (".", "_")],
+    ids=["last character", "letter case", "slash and dash", "dot and low line"],
+)  # fmt: skip
 def test_snapshot_names_of_full_length_are_told_apart(csi: Bench, ends: tuple[str, str]) -> None:
     csi.require(MAKE)
     volume = csi.create()
@@ -92,7 +95,7 @@ def test_snapshot_names_of_full_length_are_told_apart(csi: Bench, ends: tuple[st
     if len(set(ids)) != len(ids):
         raise ClauseViolation(
             f"names that end in {ends[0]!r} and {ends[1]!r} made one snapshot", expected="two", actual=ids,
-            question="Is the name cut off, or its case ignored?",
+            question="Is the name cut off, its case ignored, or a character replaced?",
         )  # fmt: skip
 
 
