@@ -96,7 +96,7 @@ def test_image_loaded_is_run_on_every_node(provider: MakerUnderTest, parts: Part
     busybox = find_busybox()
     assert busybox is not None
     name = "seatrial.local/conformance:1"
-    archive = build_image(name, Contents({"/sh": busybox}), tmp_path / "image.tar")
+    archive = build_image(name, Contents({"/busybox": busybox}), tmp_path / "image.tar")
     made = provider.create(parts, tmp_path / "run", nodes=2)
     try:
         made.load_image(archive)
@@ -104,7 +104,7 @@ def test_image_loaded_is_run_on_every_node(provider: MakerUnderTest, parts: Part
             _run_pod(
                 made,
                 image=name,
-                command=["/sh", "sleep", "600"],
+                command=["/busybox", "sleep", "600"],
                 node=node.name,
                 container={"imagePullPolicy": "Never"},
             )
