@@ -260,6 +260,7 @@ def test_every_script_is_run_by_a_test_here(machine: Machine, branch: Path) -> N
     ran = {item.name for job in jobs for item in job.ran}
     files = [*sorted(judges.WORKFLOWS.glob("*.yml")), *judges.actions()]
     scripts = {step["name"] for path in files for step in reading.steps(reading.read(path)) if "run" in step}
-    # The project's own CI, which users do not call; kind.yml needs a hosted runner with Docker and is proven only there.
-    own = {"Run the project's own tests", "Install what a node image is made with", "Run the tests of the kind provider"}
+    # The project's own CI, which users do not call. Those of kind.yml need a hosted runner with Docker: unproven here.
+    own = {"Run the project's own tests"}
+    own |= {"Install what a node image is made with", "Run the tests of the kind provider"}
     assert scripts - ran == own
