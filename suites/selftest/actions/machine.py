@@ -7,6 +7,8 @@ where only one matches (its version 8.0.1 does, src/download-artifact.ts). `pyth
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import re
 import shutil
@@ -18,6 +20,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from reports.attestations import PAYLOAD_TYPE, STATEMENT_TYPE
 from suites.selftest.actions import judges, reading, runs
 
 FILES = ("GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_STEP_SUMMARY", "GITHUB_PATH")
@@ -30,6 +33,19 @@ esac
 exec {real} "$@"
 """
 SUDO = '#!/bin/sh\n[ "$1" = -E ] && shift\nexec "$@"\n'
+
+
+def _bundle(given: Mapping[str, str]) -> str:
+    """What actions/attest leaves: a bundle over a statement of its own making (here nobody has signed it)."""
+    lines = Path(given["subject-checksums"]).read_text().splitlines()
+    subjects = [
+        {"name": name, "digest": {"sha256": digest}} for digest, name in (line.split("  ", 1) for line in lines)
+    ]
+    predicate = json.loads(Path(given["predicate-path"]).read_text())
+    statement = {"_type": STATEMENT_TYPE, "subject": subjects}
+    statement |= {"predicateType": given["predicate-type"], "predicate": predicate}
+    payload = base64.b64encode(json.dumps(statement).encode()).decode()
+    return json.dumps({"dsseEnvelope": {"payload": payload, "payloadType": PAYLOAD_TYPE, "signatures": []}})
 
 
 @dataclass
@@ -189,7 +205,7 @@ class Machine:
             return self._download(given), {}
         if name == "actions/attest":
             bundle = self.root / "temp" / "bundle.json"
-            bundle.write_text(Path(given["predicate-path"]).read_text() + Path(given["subject-checksums"]).read_text())
+            bundle.write_text(_bundle(given))
             return True, {"bundle-path": str(bundle)}
         return name == "actions/checkout", {}
 

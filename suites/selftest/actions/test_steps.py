@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shutil
@@ -192,7 +193,8 @@ def test_signed_run_is_attested_promoted_and_pushed_with_its_ledger(machine: Mac
     (run,) = [path.parent for path in there.glob("*/run.json")]
     checked = attest.verify(run / attest.SIGNOFF, keys=[machine.workspace / "release.pub.pem"])
     assert (checked.ok, checked.trusted, checked.verdict) == (True, True, "PASS")
-    assert "csi-driver/driver" in (run / "attestation.github.json").read_text()
+    bundle = json.loads((run / "attestation.sigstore.json").read_text())
+    assert b"csi-driver/driver" in base64.b64decode(bundle["dsseEnvelope"]["payload"])
     done = release(machine, signed.outputs["artifact"])
     assert (done.result, done.annotations) == ("success", [])
     assert "dev: promoted" in done.summary
