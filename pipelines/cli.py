@@ -10,8 +10,9 @@ import os
 import re
 import secrets
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TextIO
 
 from pipelines import arguments, history, housekeeping, importing, judging, merge, releasing, replay, signing, waivers
 from pipelines.candidate import load as load_candidate
@@ -166,18 +167,42 @@ def _lock(given: argparse.Namespace) -> int:
     return 0
 
 
+class _Patient(io.TextIOBase):
+    """A stream whose reader may go away (| head): what is told from then on goes into nothing."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with self._reader_may_go():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with self._reader_may_go():
+            self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    @contextlib.contextmanager
+    def _reader_may_go(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            self._stream = Path(os.devnull).open("w")  # noqa: SIM115
+
+
 def _quietly(command: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
-    """A reader that goes away (| head) is no error, and changes no exit code: what is told goes on into nothing."""
+    """A reader that goes away is no error, and changes no exit code."""
 
     def run(given: argparse.Namespace) -> int:
-        told = io.StringIO()
-        with contextlib.redirect_stdout(told):
-            status = command(given)
-        try:
-            print(told.getvalue(), end="", flush=True)
-        except BrokenPipeError:
-            sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
-        return status
+        patient = _Patient(sys.stdout)
+        with contextlib.redirect_stdout(patient):
+            try:
+                return command(given)
+            finally:
+                patient.flush()
 
     return run
 
