@@ -17,6 +17,7 @@ from fixtures.clusters.choice import Maker, maker
 from fixtures.clusters.kind import engine as engines
 from fixtures.clusters.kind.removal import CLUSTER
 from fixtures.clusters.provider import Cluster, ClusterFailed, ClusterSpec
+from fixtures.clusters.state import read_state
 from fixtures.lease import ENVIRONMENT_KEY
 from fixtures.plugin import Parts
 from fixtures.wait import wait_until
@@ -67,7 +68,7 @@ class MakerUnderTest:
     def reached(self, folder: Path, phase: str) -> str:
         """The label of the cluster in folder, as soon as it has got to a phase."""
         wait_until(
-            f"the cluster reached {phase!r}", lambda: state_of(folder), 300, interval=0.01,
+            f"the cluster reached {phase!r}", lambda: read_state(folder), 300, interval=0.01,
             accept=lambda state: phase in state.get("times", {}) or state.get("doing", "").startswith(phase),
         )  # fmt: skip
         return label_of(folder)
@@ -81,19 +82,10 @@ LOCAL = MakerUnderTest("local", ("nodes", "apiserver", "ready"))
 KIND = MakerUnderTest("kind", ("image", "kind: Preparing nodes", "kind: Starting control-plane", "created", "ready"))
 
 
-def state_of(folder: Path) -> dict[str, Any]:
-    """state.json of a folder; empty before there is one."""
-    try:
-        state: dict[str, Any] = json.loads((folder / "state.json").read_text())
-    except (OSError, ValueError):
-        return {}
-    return state
-
-
 def label_of(folder: Path) -> str:
     """The label of the cluster that was made from a folder, wherever its provider keeps it."""
-    if "label" in state_of(folder):
-        return str(state_of(folder)["label"])
+    if "label" in read_state(folder):
+        return str(read_state(folder)["label"])
     return str(json.loads((folder / "plan.json").read_text())["label"])
 
 

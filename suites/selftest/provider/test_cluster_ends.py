@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from fixtures import lease as leases
-from fixtures.clusters.local.cluster import read_state
 from fixtures.clusters.local.plan import read_plan
 from fixtures.clusters.local.provider import LocalProvider
 from fixtures.clusters.provider import ClusterFailed, ClusterSpec
+from fixtures.clusters.state import read_state
 from fixtures.plugin import Parts
 from fixtures.wait import wait_until
 from suites.selftest.provider.traces import traces_of

@@ -13,12 +13,13 @@ from fixtures import lease as leases
 from fixtures.clusters.choice import maker_of
 from fixtures.clusters.descriptions import connect
 from fixtures.clusters.provider import Cluster, ClusterFailed
+from fixtures.clusters.state import read_state
 from fixtures.clusters.workloads import Pods
 from fixtures.images.archive import Contents, build_image
 from fixtures.images.catalogue import find_busybox
 from fixtures.plugin import Parts
 from fixtures.wait import wait_until
-from suites.selftest.provider.makers import MakerUnderTest, label_of, state_of
+from suites.selftest.provider.makers import MakerUnderTest, label_of
 
 # A reaper of one of these tests would take away what another makes under a lease folder of its own.
 pytestmark = [pytest.mark.xdist_group("reapers"), pytest.mark.timeout(900)]
@@ -68,10 +69,10 @@ def test_folder_of_a_running_cluster_is_refused_and_the_cluster_unharmed(
 ) -> None:
     made = provider.create(parts, tmp_path)
     try:
-        before = state_of(tmp_path)
+        before = read_state(tmp_path)
         with pytest.raises(ClusterFailed, match=r"is running from .*name another folder"):
             provider.create(parts, tmp_path)
-        assert state_of(tmp_path) == before
+        assert read_state(tmp_path) == before
         _run_pod(maker_of(tmp_path).attach(tmp_path))
     finally:
         assert made.destroy() == []

@@ -12,11 +12,12 @@ from kubernetes import client
 
 from fixtures.clusters.descriptions import connect
 from fixtures.clusters.kind import readiness
-from fixtures.clusters.kind.cluster import KindCluster, read_state
+from fixtures.clusters.kind.cluster import KindCluster
 from fixtures.clusters.kind.network import NodeNetwork
 from fixtures.clusters.kind.node_image import NodeImage
 from fixtures.clusters.kind.provider import KindProvider
 from fixtures.clusters.provider import ClusterSpec
+from fixtures.clusters.state import read_state
 from fixtures.clusters.workloads import Pods, Services
 from fixtures.plugin import Parts
 from fixtures.toolchain.errors import IdentityMismatch

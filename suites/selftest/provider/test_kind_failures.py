@@ -11,11 +11,12 @@ from fixtures import lease as leases
 from fixtures.clusters.kind import engine as engines
 from fixtures.clusters.kind.provider import KindProvider
 from fixtures.clusters.provider import ClusterFailed, ClusterSpec
+from fixtures.clusters.state import read_state
 from fixtures.plugin import Parts
 from fixtures.toolchain.cache import Cache, digest_of
 from fixtures.toolchain.provide import write_parts
 from reports.model import Part
-from suites.selftest.provider.makers import KIND, label_of, state_of
+from suites.selftest.provider.makers import KIND, label_of
 
 pytestmark = [pytest.mark.full, pytest.mark.xdist_group("reapers"), pytest.mark.timeout(900)]
 DIGEST = "sha256:" + "0" * 64
@@ -39,7 +40,7 @@ def stuck(folder: Path, name: str) -> Path:
 
 def _remove_image(folder: Path) -> None:
     """The image of a test's own candidate is of no use to anybody after it."""
-    engines.find().run(["image", "rm", str(state_of(folder).get("image", ""))])
+    engines.find().run(["image", "rm", str(read_state(folder).get("image", ""))])
 
 
 def test_kubelet_that_cannot_start_is_named_with_its_last_words(
@@ -53,7 +54,7 @@ def test_kubelet_that_cannot_start_is_named_with_its_last_words(
     assert "kind failed at 'Starting control-plane': kubelet on" in text
     assert "the rudder is stuck" in text
     assert list((tmp_path / "run" / "logs").rglob("kubelet.log")), "the logs of the node are not kept"
-    assert state_of(tmp_path / "run")["phase"] == "failed"
+    assert read_state(tmp_path / "run")["phase"] == "failed"
     assert KIND.traces(label_of(tmp_path / "run")) == []
 
 
