@@ -7,18 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kubernetes import client
 
 from fixtures import lease as leases
 from fixtures.clusters.choice import maker_of
 from fixtures.clusters.descriptions import connect
 from fixtures.clusters.provider import Cluster, ClusterFailed
 from fixtures.clusters.state import read_state
-from fixtures.clusters.workloads import Pods
+from fixtures.clusters.workloads import Pods, new_namespace
 from fixtures.images.archive import Contents, build_image
 from fixtures.images.catalogue import find_busybox
 from fixtures.plugin import Parts
-from fixtures.wait import wait_until
 from suites.selftest.provider.makers import MakerUnderTest, label_of
 
 # A reaper of one of these tests would take away what another makes under a lease folder of its own.
@@ -28,15 +26,7 @@ pytestmark = [pytest.mark.xdist_group("reapers"), pytest.mark.timeout(900)]
 def _run_pod(cluster: Cluster, **more: Any) -> None:
     """A pod becomes Ready in a fresh namespace."""
     with connect(cluster.kubeconfig, cluster.context, through_proxy=False) as api:
-        core = client.CoreV1Api(api)
-        name = core.create_namespace({"metadata": {"generateName": "conformance-"}}).metadata.name
-        wait_until(
-            "the default service account is there",
-            lambda: core.read_namespaced_service_account("default", name),
-            30,
-            retry_on=client.ApiException,
-        )
-        Pods(api, name).run("probe", **more)
+        Pods(api, new_namespace(api, {"generateName": "conformance-"}, 30)).run("probe", **more)
 
 
 def test_cluster_made_and_ended_twice_leaves_nothing_each_time(

@@ -18,7 +18,7 @@ from fixtures.clusters.kind.node_image import NodeImage
 from fixtures.clusters.kind.provider import KindProvider
 from fixtures.clusters.provider import ClusterSpec
 from fixtures.clusters.state import read_state
-from fixtures.clusters.workloads import Pods, Services
+from fixtures.clusters.workloads import Pods, Services, new_namespace
 from fixtures.plugin import Parts
 from fixtures.toolchain.errors import IdentityMismatch
 from fixtures.wait import wait_until
@@ -42,16 +42,9 @@ def kind(container_engine: None, parts: Parts, tmp_path_factory: pytest.TempPath
 def pods(kind: KindCluster) -> Iterator[Pods]:
     """Pods of a namespace of the test's own."""
     with connect(kind.kubeconfig, None, through_proxy=False) as api:
-        core = client.CoreV1Api(api)
-        name = core.create_namespace({"metadata": {"generateName": "kind-"}}).metadata.name
-        wait_until(
-            "its default service account is there",
-            lambda: core.read_namespaced_service_account("default", name),
-            30,
-            retry_on=client.ApiException,
-        )
+        name = new_namespace(api, {"generateName": "kind-"}, 30)
         yield Pods(api, name)
-        core.delete_namespace(name)
+        client.CoreV1Api(api).delete_namespace(name)
 
 
 def _require_service_reached(pods: Pods, api: Any, server_on: str, caller_on: str) -> None:

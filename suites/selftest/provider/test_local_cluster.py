@@ -19,7 +19,7 @@ from fixtures.clusters.kubeconfig import (
 from fixtures.clusters.local.cluster import LocalCluster
 from fixtures.clusters.local.provider import LocalProvider
 from fixtures.clusters.provider import ClusterSpec
-from fixtures.clusters.workloads import Pods, Services
+from fixtures.clusters.workloads import Pods, Services, new_namespace
 from fixtures.plugin import Parts
 from fixtures.subjects.cri.nodes import require_nodes_run_pods
 from fixtures.wait import WaitTimeout, wait_until
@@ -45,15 +45,8 @@ def namespace(local: LocalCluster, request: pytest.FixtureRequest) -> Iterator[t
 
     name = request.node.name.replace("_", "-")[-40:].strip("-")
     with connect(local.kubeconfig, None, through_proxy=False) as api:
-        core = client.CoreV1Api(api)
-        core.create_namespace({"metadata": {"name": name}})
-        wait_until(
-            "its default service account is there",
-            lambda: core.read_namespaced_service_account("default", name),
-            retry_on=client.ApiException,
-        )
-        yield api, name
-        core.delete_namespace(name)
+        yield api, new_namespace(api, {"name": name})
+        client.CoreV1Api(api).delete_namespace(name)
 
 
 def test_pods_on_two_nodes_reach_each_other_by_service_name(local: LocalCluster, namespace: tuple[Any, str]) -> None:
