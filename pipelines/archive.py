@@ -9,18 +9,17 @@ A run is pushed once: the same files again change nothing, and other files under
 from __future__ import annotations
 
 import gzip
-import hashlib
 import io
 import json
 import re
 import tarfile
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipelines.targets import TargetError
-from pipelines.targets.registry import MANIFEST, Repository
+from pipelines.targets.registry import MANIFEST, Repository, digest_of
 from reports import history
 from reports.history import Summary
 from reports.record import RecordError
@@ -74,21 +73,18 @@ def push(run: Path, repository: Repository, *, replace: bool = False) -> tuple[s
 
 def names(repository: Repository) -> list[str]:
     """The runs that are kept there, by name."""
-    return [tag for tag in sorted(repository.tags()) if _manifest(repository, tag) is not None]
+    return [name for name, _ in _kept(repository)]
 
 
 def summaries(repository: Repository) -> list[Summary]:
     """The summary of every run that is kept there, the oldest first."""
-    found = [summary(repository, name) for name in names(repository)]
+    found = [_summary(repository, name, manifest) for name, manifest in _kept(repository)]
     return sorted(found, key=lambda item: (moment(item.started), item.run))
 
 
 def summary(repository: Repository, name: str) -> Summary:
     """The summary of one run. TargetError: there is none of that name, or it is broken."""
-    manifest = _manifest(repository, name)
-    if manifest is None:
-        raise TargetError(f"{repository.name} keeps no run {name}")
-    return _summary(repository, name, manifest)
+    return _summary(repository, name, _present(repository, name))
 
 
 def pull(repository: Repository, name: str, runs: Path, *, evidence: bool = False) -> Path | None:
@@ -100,9 +96,7 @@ def pull(repository: Repository, name: str, runs: Path, *, evidence: bool = Fals
     target = runs / name
     if target.exists():
         return None
-    manifest = _manifest(repository, name)
-    if manifest is None:
-        raise TargetError(f"{repository.name} keeps no run {name}")
+    manifest = _present(repository, name)
     told = _summary(repository, name, manifest)
     runs.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".pull-", dir=runs) as place:
@@ -139,7 +133,7 @@ def _is_record(name: Path) -> bool:
 def _digest_of(files: Sequence[str], run: Path) -> str:
     """One digest over all files, which does not depend on how they are packed."""
     lines = "".join(f"{sha256_of(run / name)}  {name}\n" for name in sorted(files))
-    return f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"
+    return digest_of(lines.encode())
 
 
 def _packed(run: Path, files: Sequence[str]) -> bytes:
@@ -168,6 +162,21 @@ def _manifest(repository: Repository, name: str) -> dict[str, Any] | None:
     except ValueError as error:
         raise TargetError(f"{repository.name}:{name}: its manifest is not JSON") from error
     return data if isinstance(data, dict) and data.get("artifactType") == RUN_TYPE else None
+
+
+def _present(repository: Repository, name: str) -> dict[str, Any]:
+    found = _manifest(repository, name)
+    if found is None:
+        raise TargetError(f"{repository.name} keeps no run {name}")
+    return found
+
+
+def _kept(repository: Repository) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every run that is kept there, by name, with its manifest."""
+    for tag in sorted(repository.tags()):
+        manifest = _manifest(repository, tag)
+        if manifest is not None:
+            yield tag, manifest
 
 
 def _summary(repository: Repository, name: str, manifest: Mapping[str, Any]) -> Summary:
