@@ -7,7 +7,6 @@ import io
 import json
 import shutil
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from pipelines.cli import main
 from pipelines.targets import TargetError
 from pipelines.targets.registry import MANIFEST, Repository
 from reports import attest, history
-from reports.model import EnvironmentUnfit
 from reports.render.all import render_all
 from suites.selftest.pipelines import registry
 from suites.selftest.reports import synthetic, synthetic_facts
@@ -26,23 +24,12 @@ from suites.selftest.reports import synthetic, synthetic_facts
 pytestmark = pytest.mark.timeout(1200)  # the first run on a machine builds the registries
 
 
-@pytest.fixture(scope="module", params=registry.KINDS)
-def host(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A running registry of each kind."""
-    try:
-        with registry.running(tmp_path_factory.mktemp("registry"), request.param) as host:
-            yield host
-    except EnvironmentUnfit as error:
-        pytest.skip(f"could-not-run: the registry cannot be built here: {error}")
-
-
 @pytest.fixture
-def repository(host: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def repository(registry_host: str, repository_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A repository of the test's own."""
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
     monkeypatch.setenv("SEATRIAL_HOME", str(tmp_path / "home"))
-    name = "".join(letter if letter.isalnum() else "-" for letter in request.node.name.lower()).strip("-")
-    return f"http://{host}/runs/{name}"
+    return f"http://{registry_host}/runs/{repository_name}"
 
 
 def made(place: Path, name: str, verdict: str = "PASS", started: str = "2026-11-23T20:14:07Z") -> Path:

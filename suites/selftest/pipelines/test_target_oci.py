@@ -4,7 +4,6 @@ a referrer."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,28 +14,16 @@ from pipelines.targets import TargetError
 from pipelines.targets.oci import RELEASE_TYPE, SIGNOFF_TYPE, Image
 from pipelines.targets.registry import MANIFEST, Repository
 from reports import attest, verification
-from reports.model import EnvironmentUnfit
 from suites.selftest.pipelines import registry
 from suites.selftest.pipelines.releases import World, edit
 
 pytestmark = pytest.mark.timeout(1200)  # the first run on a machine builds the registry
 
 
-@pytest.fixture(scope="module", params=registry.KINDS)
-def host(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A running registry of each kind."""
-    try:
-        with registry.running(tmp_path_factory.mktemp("registry"), request.param) as host:
-            yield host
-    except EnvironmentUnfit as error:
-        pytest.skip(f"could-not-run: the registry cannot be built here: {error}")
-
-
 @pytest.fixture
-def repository(host: str, request: pytest.FixtureRequest) -> Repository:
+def repository(registry_host: str, repository_name: str) -> Repository:
     """A repository of the test's own."""
-    name = "".join(letter if letter.isalnum() else "-" for letter in request.node.name.lower()).strip("-")
-    return Repository(f"http://{host}/seatrial/{name}")
+    return Repository(f"http://{registry_host}/seatrial/{repository_name}")
 
 
 @pytest.fixture
