@@ -11,14 +11,15 @@ import datetime
 import math
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from reports.spelling import nearest
 
 Where = tuple[str | int, ...]
+T = TypeVar("T")
 
 _HEADER = re.compile(r"^\s*(\[\[|\[)\s*([^\]]+?)\s*\]")
 _KEY = re.compile(r"""^\s*((?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+)(?:\s*\.\s*(?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+))*)\s*=""")
@@ -32,6 +33,20 @@ class Misconfigured(Exception):
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = tuple(problems)
+
+
+def read_all(readers: Iterable[Callable[[], T]]) -> list[T]:
+    """What each of these reads. Misconfigured: every mistake in all of their files."""
+    found: list[T] = []
+    problems: dict[str, None] = {}
+    for reader in readers:
+        try:
+            found.append(reader())
+        except Misconfigured as error:
+            problems.update(dict.fromkeys(error.problems))
+    if problems:
+        raise Misconfigured(tuple(problems))
+    return found
 
 
 def _split(dotted: str) -> list[str]:

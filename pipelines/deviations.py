@@ -7,12 +7,14 @@ deviation that is not there any more.
 from __future__ import annotations
 
 import dataclasses
+import functools
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.configuration import Misconfigured, Table, read
+from pipelines.configuration import Table, read, read_all
 from reports.model import to_json
 
 SUITES = Path(__file__).parent.parent / "suites"
@@ -48,16 +50,8 @@ def from_shown(data: Mapping[str, Any]) -> Deviation:
 
 def load(files: Iterable[Path] | None = None) -> tuple[Deviation, ...]:
     """Read deviation files (default: every suite's). Misconfigured: every mistake in all of them."""
-    found: list[Deviation] = []
-    problems: list[str] = []
-    for path in sorted(SUITES.glob("*/deviations.toml") if files is None else files):
-        try:
-            found += _read(path)
-        except Misconfigured as error:
-            problems += error.problems
-    if problems:
-        raise Misconfigured(problems)
-    return tuple(found)
+    paths = sorted(SUITES.glob("*/deviations.toml") if files is None else files)
+    return tuple(itertools.chain.from_iterable(read_all(functools.partial(_read, path) for path in paths)))
 
 
 def _day(table: Table) -> str:

@@ -70,6 +70,7 @@ def decide_again(
     run: Path, only: str, policy_file: Path | None, waiver_file: Path | None, now: datetime.datetime
 ) -> list[Decision]:
     """Evaluate the gates of a run folder from its own copies of everything, as of another time."""
+    recorded.require_names([run], policy_file, waiver_file)
     known = recorded.load(run, waiver_file)
     known.pipeline.until(only)  # A stage that does not exist is told with the nearest.
     decisions = [item for item in known.decide(lambda _: now, policy_file) if only in ("", item.stage)]

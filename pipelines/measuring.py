@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pipelines.case import Case
 from pipelines.findings import Finding
+from pipelines.names import MINUTES, RATE
 from pipelines.policy import Threshold
 from reports.model import Measurement, Outcome, Verdict
 from reports.record import Record
@@ -26,9 +27,9 @@ def measured(records: Iterable[Record], given: Mapping[str, float]) -> dict[str,
                 values[name].append(value)
         seconds = _seconds(record)
         if seconds is not None:
-            values["minutes"].append(round(seconds / 60, 3))
+            values[MINUTES].append(round(seconds / 60, 3))
             if seconds > 0:
-                values["results-per-second"].append(round(len(record.results) / seconds, 3))
+                values[RATE].append(round(len(record.results) / seconds, 3))
     return {name: (min(found), max(found)) for name, found in sorted(values.items())}
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines.configuration import Table, read
+from pipelines.names import Names
 from pipelines.settings import setting, take
 from pipelines.statistics import Rules
 from reports.catalogue import SUITES
@@ -205,13 +206,18 @@ TABLES: tuple[tuple[str, type], ...] = (
 """The tables of a policy file; [[threshold]] entries come beside them."""
 
 
-def load(path: Path) -> Policy:
-    """Read a policy file. Misconfigured: every mistake in it, with file, line and field."""
+def load(path: Path, names: Names | None = None) -> Policy:
+    """Read a policy file. Misconfigured: every mistake in it, with file, line and field.
+
+    names: what it may name; without, that is left to the gate.
+    """
     document = read(path)
     root = document.root()
     thresholds: list[Threshold] = []
     for entry in root.tables("threshold"):
         thresholds.append(_threshold(entry, [item.figure for item in thresholds]))
+        if names:
+            names.check_figure(entry, "figure", thresholds[-1].figure)
     head = root.table("policy")
     statistics = root.table("statistics")
     policy = take(
@@ -225,6 +231,8 @@ def load(path: Path) -> Policy:
         thresholds=tuple(thresholds),
     )
     _check(head, policy)
+    if names:
+        _check_names(head, statistics, policy, names)
     root.finish()
     document.require_clean()
     return dataclasses.replace(policy, levels=frozenset(Level(level) for level in policy.levels))
@@ -239,6 +247,16 @@ def _check(head: Table, policy: Policy) -> None:
             head.problem(key, f'"{name}" is required above and informs here. Take it out of one of the two.')
     if "pass" not in policy.allowed:
         head.problem("allowed-outcomes", 'must hold "pass": a clause that holds can always go on.')
+
+
+def _check_names(head: Table, statistics: Table, policy: Policy, names: Names) -> None:
+    names.check_clauses(head, "required-clauses", policy.clauses)
+    names.check_clauses(head, "informing-clauses", policy.informing)
+    names.check(head, "required-capabilities", policy.capabilities, names.capabilities, "capability")
+    for pattern in sorted(policy.key_tests):
+        names.check_pattern(head, "key-tests", pattern)
+    if policy.statistics:
+        names.check_clauses(statistics, "claim-clauses", policy.statistics.claimed)
 
 
 def _statistics(table: Table) -> Statistics:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.configuration import Table, read
+from pipelines.names import Names
 from pipelines.policy import Quarantining
 from pipelines.settings import setting, take
 
@@ -54,8 +55,11 @@ class Entry:
         return ""
 
 
-def load(path: Path) -> tuple[Entry, ...]:
-    """Read a quarantine file. Misconfigured: every mistake in it, with file, line and field."""
+def load(path: Path, names: Names | None = None) -> tuple[Entry, ...]:
+    """Read a quarantine file. Misconfigured: every mistake in it, with file, line and field.
+
+    names: the tests that it may name; without, none is looked at.
+    """
     document = read(path)
     root = document.root()
     entries: list[Entry] = []
@@ -63,6 +67,8 @@ def load(path: Path) -> tuple[Entry, ...]:
         entry = _entry(table)
         if entry.test in {item.test for item in entries}:
             table.problem("test", f'"{entry.test}" is already there. Give each test one entry.')
+        if names:
+            names.check_test(table, "test", entry.test)
         entries.append(entry)
     root.finish()
     document.require_clean()

@@ -5,17 +5,19 @@ With the run's own policy, waivers and times, each decision comes out byte for b
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipelines import basis, deviations, gate, pipeline, policy, quarantine, waivers
+from pipelines import basis, deviations, gate, names, pipeline, policy, quarantine, waivers
 from pipelines.candidate import Candidate
 from pipelines.candidate import load as load_candidate
-from pipelines.configuration import Misconfigured
+from pipelines.configuration import Misconfigured, read_all
 from pipelines.deviations import Deviation
 from pipelines.findings import Finding, Past
 from pipelines.logbook import records_of
@@ -23,6 +25,7 @@ from pipelines.pipeline import Pipeline, Stage
 from pipelines.quarantine import Entry
 from pipelines.statistics import Basis
 from pipelines.waivers import Waiver
+from reports import catalogue
 from reports.catalogue import Catalogue, digest_of
 from reports.model import Clause, Decision, Layer, Level, Part, Reason, Verdict, part_from_json
 from reports.run_folder import decision_from_json, moment
@@ -126,6 +129,19 @@ def load(run: Path, waiver_file: Path | None = None) -> Recorded:
         parts=tuple(part_from_json(item) for item in read_json(run / "parts.json")),
         decided={name: file.read_text(encoding="utf-8") for name, file in files.items() if file.is_file()},
     )
+
+
+def require_names(runs: Iterable[Path], policy_file: Path | None, waiver_file: Path | None) -> None:
+    """Misconfigured: a mistake in another policy or other waivers than the runs' own, or a clause or capability that
+    neither this checkout nor the runs' own catalogues have."""
+    catalogues = [catalogue.load()]
+    for run in runs if policy_file or waiver_file else ():
+        with contextlib.suppress(Misconfigured, KeyError, TypeError, ValueError):  # told where the run is read
+            catalogues.append(_catalogue(run / "catalogue.json"))
+    known = names.of_catalogues(catalogues)
+    readers: list[Callable[[], Any]] = [partial(policy.load, policy_file, known)] if policy_file else []
+    readers += [partial(waivers.load, waiver_file, known)] if waiver_file else []
+    read_all(readers)
 
 
 def require_run(run: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines import policy, recorded, waivers
+from pipelines import recorded
 from pipelines.configuration import Misconfigured
 from pipelines.logbook import text_of
 from reports.model import Decision, to_json
@@ -50,10 +50,7 @@ class RunChange:
 
 def replay(given: argparse.Namespace) -> int:
     """Decide runs again, each as of the time it was decided. Misconfigured: the new policy or waivers are wrong."""
-    if given.policy:
-        policy.load(given.policy)
-    if given.waivers:
-        waivers.load(given.waivers)
+    recorded.require_names(given.runs, given.policy, given.waivers)
     found = [replayed(run, given.policy, given.waivers) for run in given.runs]
     if given.json:
         print(json.dumps(to_json(found), indent=1, ensure_ascii=False))

@@ -15,6 +15,7 @@ from pipelines import policy, testing
 from pipelines.findings import Finding
 from pipelines.interrupts import Interrupts
 from pipelines.logbook import Logbook
+from pipelines.names import CLUSTER_READY
 from pipelines.pipeline import Stage
 from pipelines.provisioning import Provisioning
 from pipelines.screen import Screen
@@ -224,7 +225,7 @@ class StageRun:
         took = time.monotonic() - begun
         try:
             self.book.time("cluster ready", took)
-            self.book.figures(stage.name, **{"cluster-ready-seconds": round(took, 2)})
+            self.book.figures(stage.name, **{CLUSTER_READY: round(took, 2)})
             self.book.note(departures=list(cluster.departures()))
             self.screen.event(f"cluster ready after {took:.1f} s ({len(cluster.nodes())} node(s))", "dim")
             yield ("--cluster-state", str(state))

@@ -11,12 +11,14 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipelines import attempts, basis, closing, deviations, gate, pipeline, policy, quarantine, waivers
+from pipelines import attempts, basis, closing, deviations, gate, names, pipeline, policy, quarantine, waivers
 from pipelines.candidate import Candidate
 from pipelines.candidate import load as load_candidate
+from pipelines.configuration import read_all
 from pipelines.deviations import Deviation
 from pipelines.findings import Finding, Past
 from pipelines.interrupts import Interrupted, Interrupts
@@ -74,8 +76,9 @@ class Inputs:
 def read_inputs(options: Options) -> Inputs:
     """Read candidate, pipeline, policies, waivers, deviations, quarantine, basis and clauses.
 
-    Misconfigured or HarnessError: a file of the user's, or one of ours, cannot be used.
+    Misconfigured or HarnessError: a file of the user's, or one of ours, cannot be used, or names what there is not.
     """
+    catalogue = clauses.load()
     candidate = load_candidate(options.candidate)
     chosen = pipeline.load(options.pipeline, options.profile)
     if options.policy is not None:
@@ -85,19 +88,27 @@ def read_inputs(options: Options) -> Inputs:
         chosen, stages=tuple(dataclasses.replace(stage, profile=options.profile) for stage in chosen.stages)
     )
     requested = chosen.until(options.stage)
-    for stage in requested:
-        policy.load(stage.policy)
+    _require_names(options, requested, catalogue)
     pipeline.require_components(requested, candidate)
     return Inputs(
         candidate,
         chosen,
         requested,
-        clauses.load(),
+        catalogue,
         waivers.load(options.waivers),
         deviations.load(),
         quarantine.load(options.quarantine),
         basis.load(options.basis) if options.basis else None,
     )
+
+
+def _require_names(options: Options, stages: Sequence[Stage], catalogue: Catalogue) -> None:
+    """Misconfigured: every mistake in the policies, waivers and quarantine, also clauses, tests and figures that they
+    name and that do not exist: hours later the gate could only call such a run INVALID."""
+    known = names.of_checkout(catalogue)
+    readers: list[Callable[[], Any]] = [partial(policy.load, stage.policy, known) for stage in stages]
+    readers += [partial(waivers.load, options.waivers, known), partial(quarantine.load, options.quarantine, known)]
+    read_all(readers)
 
 
 @dataclass
@@ -309,8 +320,8 @@ def _is_to_be_signed(trial: Trial, stopped: bool) -> bool:
 
 
 def _show_start(screen: Screen, inputs: Inputs, options: Options, book: Logbook) -> None:
-    names = " -> ".join(stage.name for stage in inputs.stages)
-    screen.line(f"{screen.paint('Seatrial', 'bold')} {inputs.candidate.name} {inputs.candidate.version}: {names}")
+    stages = " -> ".join(stage.name for stage in inputs.stages)
+    screen.line(f"{screen.paint('Seatrial', 'bold')} {inputs.candidate.name} {inputs.candidate.version}: {stages}")
     detail = f"profile {options.profile}, seed {options.wishes.seed}, run {book.folder.name}"
     screen.line(screen.paint(detail, "dim"))
 

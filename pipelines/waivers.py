@@ -12,6 +12,7 @@ from packaging.version import InvalidVersion, Version
 
 from pipelines.candidate import COMPONENTS
 from pipelines.configuration import Table, read
+from pipelines.names import Names
 from reports.spelling import nearest
 
 DEFAULT = Path(__file__).parent / "waivers" / "default.toml"
@@ -73,8 +74,11 @@ class Waiver:
         }
 
 
-def load(path: Path = DEFAULT) -> tuple[Waiver, ...]:
-    """Read a waiver file. Misconfigured: every mistake in it, with file, line and field."""
+def load(path: Path = DEFAULT, names: Names | None = None) -> tuple[Waiver, ...]:
+    """Read a waiver file. Misconfigured: every mistake in it, with file, line and field.
+
+    names: the clauses and tests that it may name; without, that is left to the gate.
+    """
     document = read(path)
     root = document.root()
     waivers: list[Waiver] = []
@@ -82,6 +86,9 @@ def load(path: Path = DEFAULT) -> tuple[Waiver, ...]:
         waiver = _waiver(table)
         if waiver.id and waiver.id in {item.id for item in waivers}:
             table.problem("id", f'the waiver "{waiver.id}" is already there. Give each its own id.')
+        if names:
+            names.check_clauses(table, "clause", [waiver.clause] if waiver.clause else [])
+            names.check_test(table, "test", waiver.test)
         waivers.append(waiver)
     root.finish()
     document.require_clean()
