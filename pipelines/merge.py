@@ -22,11 +22,10 @@ from pipelines.pieces import FILES, Piece, Pieces, read
 from pipelines.recorded import read_json
 from pipelines.screen import Screen, show_decision, show_end
 from reports.model import Decision, Outcome, Result, Verdict
+from reports.reasons import LOST_SHARD
 from reports.record import Record, close
 from reports.record import read as read_record
 from reports.run_folder import sha256_of
-
-AGAIN = "Run the lost shard with the same --run-id and --shard, and merge again."
 
 
 def merge(given: argparse.Namespace) -> int:
@@ -194,7 +193,7 @@ def _incidents(pieces: Pieces, stage: str) -> Iterable[Finding]:
 
 def _lost(index: int, of: int, stage: str) -> Finding:
     text = f"Shard {index} of {of} (counted from 0) left no record of {stage}: it is lost, and its tests are missing."
-    return Finding.of(Verdict.INCONCLUSIVE, text, AGAIN)
+    return Finding.of(Verdict.INCONCLUSIVE, text, LOST_SHARD)
 
 
 def _figures(pieces: Sequence[Piece], stage: str, judged_by: policy.Policy) -> dict[str, float]:

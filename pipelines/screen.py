@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
+from reports import reasons
 from reports.model import Decision, Verdict
 
 COLOURS = {"PASS": "32", "FAIL": "31", "INCONCLUSIVE": "33", "INVALID": "35", "dim": "2", "bold": "1"}
@@ -71,7 +72,7 @@ class Screen:
 
 
 def show_decision(screen: Screen, decision: Decision, most: int = 12) -> None:
-    """The decision with its reasons, blocking ones first; the rest is in the report."""
+    """The decision with its reasons under their remedies, blocking ones first; the rest is in the report."""
     tally: dict[str, int] = {}
     for standing in decision.standings:
         if standing.required:
@@ -79,16 +80,19 @@ def show_decision(screen: Screen, decision: Decision, most: int = 12) -> None:
     counted = ", ".join(f"{number} {name}" for name, number in sorted(tally.items(), key=lambda item: -item[1]))
     told = f" (required clauses: {counted})" if counted else ""
     screen.event(f"{decision.stage}: {screen.paint(decision.verdict, decision.verdict)}{told}")
-    blocking = [reason for reason in decision.reasons if reason.blocking]
-    for reason in blocking[:most]:
-        screen.line(f"         {reason.text}")
-        if reason.remedy:
-            screen.line(screen.paint(f"           -> {reason.remedy}", "dim"))
+    blocking = reasons.blocking(decision)
+    for group in blocking[:most]:
+        for line in group.lines[:most]:
+            screen.line(f"         {line}")
+        if len(group.lines) > most:
+            screen.line(f"         and {len(group.lines) - most} more with the same remedy.")
+        if group.remedy:
+            screen.line(screen.paint(f"           -> {group.remedy}", "dim"))
     if len(blocking) > most:
         screen.line(f"         and {len(blocking) - most} more; the report has all of them.")
-    informing = [reason for reason in decision.reasons if not reason.blocking]
-    for reason in informing[:5]:
-        screen.line(screen.paint(f"         note: {reason.text}", "dim"))
+    informing = [line for group in reasons.informing(decision) for line in group.lines]
+    for line in informing[:5]:
+        screen.line(screen.paint(f"         note: {line}", "dim"))
     if len(informing) > 5:
         screen.line(screen.paint(f"         and {len(informing) - 5} more notes in the report.", "dim"))
 

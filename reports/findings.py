@@ -17,6 +17,7 @@ from reports import run_folder
 from reports.catalogue import Catalogue
 from reports.failed_tests import Failure, failures, tally_of, unknown
 from reports.model import Clause, ClauseStanding, Layer, Level, Outcome, Reason, Result, Verdict
+from reports.reasons import Group, grouped
 from reports.run_folder import RunFolder, RunFolderError, Stage, Waiver, moment
 
 # Worst first: where two stages judge one clause, the worse standing is shown.
@@ -130,12 +131,10 @@ class Findings:
         )
 
     @property
-    def remedies_grouped(self) -> tuple[tuple[str, tuple[Reason, ...]], ...]:
+    def remedies_grouped(self) -> tuple[Group, ...]:
         """The blocking reasons under what would repair them, so that one repair for many clauses is said once."""
-        groups: dict[str, list[Reason]] = {}
-        for reason in self.remedies:
-            groups.setdefault(reason.remedy, []).append(reason)
-        return tuple((remedy, tuple(reasons)) for remedy, reasons in groups.items())
+        decision = self.run.decisive.decision if self.run.decisive else None
+        return grouped(self.remedies, decision.standings if decision else ())
 
     def _all_passed(self) -> str:
         names = [stage.name for stage in self.run.stages if stage.decision is not None]
@@ -148,11 +147,12 @@ class Findings:
         return f"{text}, with {' and '.join(told)}." if told else f"{text}; every required clause in scope passed."
 
     def _first_reason(self, stage: Stage) -> str:
-        reasons = list(self.remedies) or list(stage.decision.reasons if stage.decision else ())
-        if not reasons:
+        told = [line for group in self.remedies_grouped for line in group.lines]
+        told = told or [reason.text for reason in (stage.decision.reasons if stage.decision else ())]
+        if not told:
             return f"The gate of stage {stage.name} gave no reason."
-        first = reasons[0].text.rstrip(". ")
-        more = len(reasons) - 1
+        first = told[0].rstrip(". ")
+        more = len(told) - 1
         tail = f", and {more} more reason{'s' if more > 1 else ''}" if more else ""
         return f"Stage {stage.name}: {first}{tail}."
 

@@ -9,7 +9,12 @@ from pathlib import Path
 from pipelines.configuration import line_index
 from pipelines.github.commands import plain
 from pipelines.github.judgement import Judgement, Leg
-from reports.model import Reason, Verdict
+from reports import reasons
+from reports.model import Verdict
+from reports.reasons import Group
+
+Told = tuple[str, str]
+"""What is wrong, of however many clauses, and what would mend it."""
 
 MOST_REASONS = 200
 """Reasons of one kind in a summary; the report in the artifact has all."""
@@ -21,19 +26,23 @@ _SIGN = {
 }
 
 
-def blocking(judgement: Judgement) -> list[Reason]:
-    """Every reason that keeps the candidate back, the gate's own first, each once."""
-    found = [item.reason for item in judgement.findings]
+def blocking(judgement: Judgement) -> list[Told]:
+    """What keeps the candidate back, the gate's own reasons first, each once."""
+    found = [*reasons.grouped((item.reason for item in judgement.findings), ())]
     for leg in judgement.legs:
-        found += [item.reason for item in leg.findings]
-        found += [reason for decision in leg.decisions for reason in decision.reasons if reason.blocking]
-    return list(dict.fromkeys(found))
+        found += reasons.grouped((item.reason for item in leg.findings), ())
+        found += [group for decision in leg.decisions for group in reasons.blocking(decision)]
+    return _told(found)
+
+
+def _told(groups: Iterable[Group]) -> list[Told]:
+    return list(dict.fromkeys((line, group.remedy) for group in groups for line in group.lines))
 
 
 def annotated(judgement: Judgement, candidate: Path | None) -> list[tuple[str, int]]:
     """(text, line of the candidate file) of what blocks; a reason that names a component has that component's line."""
     lines = _component_lines(candidate)
-    return [(_told(reason), _line(reason.text, lines)) for reason in blocking(judgement)]
+    return [(_in_line(told), _line(told[0], lines)) for told in blocking(judgement)]
 
 
 def log(judgement: Judgement) -> list[str]:
@@ -42,7 +51,7 @@ def log(judgement: Judgement) -> list[str]:
     for leg in judgement.legs:
         stages = ", ".join(f"{item.stage} {item.verdict}" for item in leg.decisions) or "no stage decided"
         lines.append(f"  {leg.name}: {leg.verdict} ({stages})")
-    return [*lines, *(f"  - {_told(reason)}" for reason in blocking(judgement))]
+    return [*lines, *(f"  - {_in_line(told)}" for told in blocking(judgement))]
 
 
 def markdown(judgement: Judgement, title: str) -> str:
@@ -64,25 +73,25 @@ def _row(leg: Leg) -> str:
     return f"| {plain(leg.name)} | {leg.verdict} | {stages} | {proven} of {len(required)} proven |"
 
 
-def _notes(judgement: Judgement) -> list[Reason]:
+def _notes(judgement: Judgement) -> list[Told]:
     decisions = [decision for leg in judgement.legs for decision in leg.decisions]
-    return list(dict.fromkeys(reason for item in decisions for reason in item.reasons if not reason.blocking))
+    return _told(group for decision in decisions for group in reasons.informing(decision))
 
 
-def _listed(title: str, reasons: Sequence[Reason]) -> Iterable[str]:
-    if not reasons:
+def _listed(title: str, found: Sequence[Told]) -> Iterable[str]:
+    if not found:
         return
     yield from (f"### {title}", "")
-    for reason in reasons[:MOST_REASONS]:
-        remedy = f" *{plain(reason.remedy)}*" if reason.remedy else ""
-        yield f"- {plain(reason.text)}{remedy}"
-    if len(reasons) > MOST_REASONS:
-        yield f"- and {len(reasons) - MOST_REASONS} more; the report in the artifact has all of them"
+    for text, remedy in found[:MOST_REASONS]:
+        yield f"- {plain(text)}{f' *{plain(remedy)}*' if remedy else ''}"
+    if len(found) > MOST_REASONS:
+        yield f"- and {len(found) - MOST_REASONS} more; the report in the artifact has all of them"
     yield ""
 
 
-def _told(reason: Reason) -> str:
-    return f"{reason.text} -> {reason.remedy}" if reason.remedy else reason.text
+def _in_line(told: Told) -> str:
+    text, remedy = told
+    return f"{text} -> {remedy}" if remedy else text
 
 
 def _component_lines(candidate: Path | None) -> dict[str, int]:

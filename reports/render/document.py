@@ -73,10 +73,7 @@ def blocks_of(found: Findings) -> tuple[Block, ...]:
 
 
 def _remedies(found: Findings) -> Block:
-    rows = [
-        (clean(remedy), clean("; ".join(reason.text for reason in reasons)))
-        for remedy, reasons in found.remedies_grouped
-    ]
+    rows = [(clean(group.remedy), clean(" ".join(group.lines))) for group in found.remedies_grouped]
     return Block("What would let it go on", (), ("Do this", "Because"), tuple(rows))
 
 

@@ -21,6 +21,7 @@ from reports.failed_tests import tally_of
 from reports.findings import STANDINGS, UNTESTED, Findings
 from reports.history import Summary, summarise
 from reports.model import Evidence, Level, Part
+from reports.reasons import informing
 from reports.render import trends, words
 from reports.render.document import headline, statistics_of
 from reports.render.files import write_atomically
@@ -132,7 +133,9 @@ def _stage_view(found: Findings, stage: Stage) -> dict[str, Any]:
         state = "not reached" if stage.requested else "not asked for"
     tally = tally_of(stage)
     decisive = found.run.decisive is stage and verdict != "PASS"
-    return {"stage": stage, "verdict": verdict, "state": state, "tally": tally, "decisive": decisive}
+    view = {"stage": stage, "verdict": verdict, "state": state, "tally": tally, "decisive": decisive}
+    groups = informing(stage.decision) if stage.decision else ()
+    return {**view, "remarks": [line for group in groups for line in group.lines]}
 
 
 def _suite_view(found: Findings, suite: str) -> dict[str, Any]:

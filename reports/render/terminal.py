@@ -124,9 +124,9 @@ def _remedies(found: Findings, room: int) -> list[str]:
     if not groups or room < 3:
         return []
     lines = ["", "  What would let it go on:"]
-    for number, (remedy, reasons) in enumerate(groups, start=1):
-        many = f" ({len(reasons)} times)" if remedy and len(reasons) > 1 else ""
-        text = _wrapped((remedy or reasons[0].text) + many, f"  {number}. ", 2)
+    for number, group in enumerate(groups, start=1):
+        many = f" ({len(group.reasons)} times)" if group.remedy and len(group.reasons) > 1 else ""
+        text = _wrapped((group.remedy or group.lines[0]) + many, f"  {number}. ", 2)
         left = len(groups) - number + 1
         if len(lines) + len(text) + (1 if left > 1 else 0) > room:
             lines.append(f"     and {left} more in the report")

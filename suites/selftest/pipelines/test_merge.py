@@ -79,7 +79,14 @@ def test_lost_shard_leaves_its_tests_missing(
     shards: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert merge([shards[0], shards[2]], tmp_path / "runs") == 2
-    assert "Shard 1 of 3 (counted from 0) left no record of dev" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "Shard 1 of 3 (counted from 0) left no record of dev" in said
+    assert said.count("Run the lost shard") == 1
+    assert "Run the stage again." not in said
+    for page in ("summary.md", "report.html"):
+        text = (tmp_path / "runs" / "R" / page).read_text()
+        assert text.count("Run the lost shard") == 1
+        assert " clauses have no outcome" in text
     lost = record.read(shards[1] / "dev" / "record.jsonl")
     assert lost.planned is not None
     assert set(record.read(tmp_path / "runs" / "R" / "dev" / "record.jsonl").missing) == set(lost.planned.tests)
