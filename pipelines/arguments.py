@@ -22,6 +22,11 @@ exit codes: 0 PASS, 1 FAIL (a required clause does not hold), 2 INCONCLUSIVE (so
 3 INVALID (the run or what you gave it cannot be used), 130 stopped by Ctrl-C. The tests alone, without any of this:
 pytest suites/csi --csi-endpoint unix:///path/of/your/driver.sock
 """
+NEW_KEY = """\
+a new key: the private half stays with you, the public half goes to everybody who verifies
+  openssl genpkey -algorithm ed25519 -out alice.pem
+  openssl pkey -in alice.pem -pubout -out alice.pub.pem
+"""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -134,8 +139,15 @@ def _clean(command: argparse.ArgumentParser) -> None:
 
 
 def _verify(command: argparse.ArgumentParser) -> None:
+    command.description = (
+        "Exit code: that of the verdict that was signed (0 PASS, 1 FAIL, 2 INCONCLUSIVE), 3 where the sign-off does "
+        "not hold. A PASS without --key or --roles ends with 2: nobody checked who signed it."
+    )
     command.add_argument("signoff", type=Path, metavar="FILE", help="signoff.dsse.json, or the run folder it is in")
     _signers(command)
+    command.add_argument(
+        "--no-signature", action="store_true", help="only whether anything was changed since; not who signed"
+    )
 
 
 def _gate(command: argparse.ArgumentParser) -> None:
@@ -207,6 +219,8 @@ def _promote(command: argparse.ArgumentParser) -> None:
 
 
 def _sign(command: argparse.ArgumentParser) -> None:
+    command.formatter_class = argparse.RawDescriptionHelpFormatter
+    command.epilog = NEW_KEY
     command.add_argument("run", type=Path, metavar="RUN", help="a run folder that holds decisions")
     command.add_argument(
         "--key",

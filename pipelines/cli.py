@@ -14,7 +14,19 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TextIO
 
-from pipelines import arguments, history, housekeeping, importing, judging, merge, releasing, replay, signing, waivers
+from pipelines import (
+    arguments,
+    history,
+    housekeeping,
+    importing,
+    judging,
+    merge,
+    releasing,
+    replay,
+    signing,
+    verifying,
+    waivers,
+)
 from pipelines.candidate import load as load_candidate
 from pipelines.configuration import Misconfigured
 from pipelines.screen import Screen
@@ -212,7 +224,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "doctor": _quietly(housekeeping.doctor),
     "provision": _provision,
     "clean": housekeeping.clean,
-    "verify": _quietly(judging.verify),
+    "verify": _quietly(verifying.verify),
     "report": judging.report,
     "gate": _quietly(judging.gate_again),
     "merge": _quietly(merge.merge),

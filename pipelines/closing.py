@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipelines.configuration import Misconfigured
 from pipelines.pipeline import Stage
 from pipelines.screen import Screen
-from reports import attest, roles
-from reports.keys import KeyFileError
+from reports import attest
 from reports.model import Decision, Verdict
 from reports.render.all import render_all
 
@@ -41,21 +39,3 @@ def sign(folder: Path, screen: Screen) -> Path | None:
     except Exception as error:  # noqa: BLE001 - as above: unsigned is worse than signed, and both are better than no verdict.
         screen.event(f"not signed: {type(error).__name__}: {error}", "INVALID")
         return None
-
-
-def verify(
-    path: Path, keys: Sequence[Path], threshold: int, roles_file: Path | None = None, cleared: bool = False
-) -> int:
-    """Check a sign-off and say what holds. The exit code is the signed verdict's, or INVALID where it does not hold."""
-    try:
-        wanted = roles.load(roles_file) if roles_file else ()
-        checked = attest.verify(path, keys=keys, threshold=threshold, roles=wanted, cleared=cleared)
-    except (KeyFileError, ValueError) as error:
-        raise Misconfigured([str(error)]) from error
-    if not checked.ok:
-        print(f"INVALID: {path} does not hold")
-    else:
-        print(f"{checked.verdict}: {path} is intact and {'trusted' if checked.trusted else 'NOT trusted'}")
-    for reason in checked.reasons:
-        print(f"  {reason}")
-    return Verdict(checked.verdict).exit_code if checked.ok else Verdict.INVALID.exit_code

@@ -19,7 +19,7 @@ from pipelines.logbook import now as present
 from pipelines.logbook import stamp, text_of, write
 from pipelines.recorded import Recorded
 from pipelines.screen import Screen, show_decision
-from reports import attest, attestations, verification
+from reports import attest, attestations, bound_files
 from reports.model import Decision, Outcome, Result, Verdict, to_json
 from reports.recorder import revision
 from reports.redact import redact
@@ -33,7 +33,7 @@ SKIPPED = {
 }
 """The suites that can be imported, and what a case means that skipped itself."""
 _OUTCOMES = {State.PASSED: Outcome.PASS, State.FAILED: Outcome.FAIL}
-_SIGNED = (attest.SIGNOFF, verification.MANIFEST, attestations.FOLDER)
+_SIGNED = (attest.SIGNOFF, bound_files.MANIFEST, attestations.FOLDER)
 
 
 def import_results(given: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""verify, report and gate: everything that works from a run folder alone, on any machine."""
+"""report and gate: everything that works from a run folder alone, on any machine."""
 
 from __future__ import annotations
 
@@ -77,11 +77,3 @@ def decide_again(
     if not decisions:
         raise Misconfigured([f"{run}: no gate has decided there{f' for the stage {only}' if only else ''}."])
     return decisions
-
-
-def verify(given: argparse.Namespace) -> int:
-    """Check a sign-off offline: signatures, digests, waivers' days, freshness."""
-    path = given.signoff / "signoff.dsse.json" if given.signoff.is_dir() else given.signoff
-    if not path.is_file():
-        raise Misconfigured([f"{path}: there is no such file. Give a signoff.dsse.json or the run folder it is in."])
-    return closing.verify(path, given.key, given.threshold, given.roles, given.evidence_cleared)

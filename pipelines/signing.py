@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pipelines.configuration import Misconfigured
 from pipelines.recorded import require_run
 from pipelines.replay import replayed
-from reports import attest, envelope
+from reports import attest, envelope, verification
 from reports.envelope import EnvelopeError
 from reports.keyless import KeylessError
 from reports.keys import KeyFileError
@@ -24,6 +26,7 @@ def sign(given: argparse.Namespace) -> int:
     if given.add and len(given.key) + given.keyless != 1:
         raise Misconfigured(["--add puts one signature beside those that are there: name one --key, or --keyless."])
     require_own_decisions(given.run)
+    before = _keyids(given.run / attest.SIGNOFF) if given.add else ()
     try:
         if given.add:
             key = None if given.keyless else given.key[0]
@@ -32,8 +35,37 @@ def sign(given: argparse.Namespace) -> int:
             path = attest.sign(given.run, given.key, by_identity=given.keyless, trust=given.sigstore)
     except (KeyFileError, KeylessError, EnvelopeError, RunFolderError, RecordError) as error:
         raise Misconfigured([f"not signed: {error}"]) from error
+    for line in _told(path, before, keyless=given.keyless, keys=bool(given.key)):
+        print(line)
     print(path)
     return 0
+
+
+def _keyids(path: Path) -> tuple[str, ...]:
+    """Whose signatures a sign-off has. Misconfigured: there is none that can be read."""
+    try:
+        return tuple(verification.read_envelope(path).signatures)
+    except EnvelopeError as error:
+        raise Misconfigured([f"not signed: {error}"]) from error
+
+
+def _told(path: Path, before: Sequence[str], *, keyless: bool, keys: bool) -> Iterable[str]:
+    """What was signed, and by whom. before: the signatures that were there already."""
+    envelope = verification.read_envelope(path)
+    predicate = json.loads(envelope.payload)["predicate"]
+    candidate = predicate["candidate"]
+    yield f"signed: {predicate['verdict']} of {candidate['name']}, sha256:{candidate['sha256']}"
+    yield f"  run:    {predicate['run']['id']}"
+    added = [keyid[:12] for keyid in envelope.signatures if keyid not in before]
+    who = f"the key {', '.join(added)}"
+    if keyless:
+        who = "the identity of this job (keyless)" + (f", and {who}" if keys else "")
+    if predicate["signers"]["development"] and not before:
+        who = f"this machine's own key {', '.join(added)}, which vouches for nobody: sign with --key KEY to be trusted"
+    yield f"  by:     {who}"
+    if before:
+        yield f"  beside: {', '.join(keyid[:12] for keyid in before)}"
+    yield f"  until:  {predicate['notAfter']}"
 
 
 def require_own_decisions(run: Path) -> None:

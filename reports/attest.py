@@ -16,6 +16,7 @@ from typing import Any
 from reports import attestations, findings, keyless
 from reports import envelope as envelopes
 from reports.attestations import PAYLOAD_TYPE, STATEMENT_TYPE
+from reports.bound_files import MANIFEST
 from reports.envelope import EnvelopeError
 from reports.failed_tests import tally_of
 from reports.findings import Findings
@@ -23,13 +24,7 @@ from reports.keys import PrivateKey, development_key, generate_key, load_signer,
 from reports.model import Verdict, to_json
 from reports.render.files import write_atomically
 from reports.run_folder import RunFolder, RunFolderError, Stage, moment, sha256_of
-from reports.verification import (
-    MANIFEST,
-    PREDICATE_TYPE,
-    Verification,
-    read_envelope,
-    verify,
-)
+from reports.verification import PREDICATE_TYPE, Verification, read_envelope, verify
 
 __all__ = ["Verification", "add_signature", "generate_key", "sign", "statement_of", "verify"]
 

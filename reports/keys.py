@@ -126,6 +126,8 @@ def load_signer(where: str | Path) -> PrivateKey:
 def load_private_key(path: Path) -> PrivateKey:
     """Read an Ed25519 private key (PEM, PKCS#8, not encrypted, not readable by others)."""
     data = _bytes(path)
+    if b"PUBLIC KEY" in data:
+        raise KeyFileError(f"{path}: not a private key but a public one; what signs is its private half")
     if path.stat().st_mode & 0o077:
         raise KeyFileError(f"{path}: others may read this private key; chmod 600 it")
     try:

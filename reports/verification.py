@@ -14,18 +14,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from reports import attestations, keyless, schema
+from reports import attestations, bound_files, keyless, schema
 from reports import envelope as envelopes
 from reports.attestations import PAYLOAD_TYPE
 from reports.envelope import EnvelopeError
 from reports.keyless import Identity, KeylessError
 from reports.keys import KeyFileError, PublicKey, load_public_key, parse_public_key
-from reports.record import RecordError, read
 from reports.roles import Role
-from reports.run_folder import moment, sha256_of
+from reports.run_folder import moment
 
 PREDICATE_TYPE = "urn:seatrial:signoff:1"
-MANIFEST = "manifest.sha256"  # lists the evidence and the logs, bound as a whole
 SCHEMA = Path(__file__).resolve().parents[1] / "docs" / "signoff.schema.json"
 CLOCK_DIFFERENCE = timedelta(minutes=5)  # between the machine that signed and the one that checks
 
@@ -89,11 +87,12 @@ def verify(
     if envelopes.is_unfinished(folder):
         problems.insert(0, f"signing was killed before its end; finish it: python -m pipelines sign {folder} --finish")
     if run_dir is not None or (folder / "run.json").is_file():
-        problems += _check_files(folder, predicate)
-        gone = notes if cleared else problems
-        _check_manifest(folder, predicate, problems, gone)
-        _check_evidence(folder, predicate, problems, gone)
-        problems += _check_subjects(folder, statement)
+        found, gone = bound_files.check(folder, statement)
+        problems += found
+        if cleared:
+            notes += gone
+        else:
+            problems += [f"{text}. Cleared away on purpose? Then add --evidence-cleared." for text in gone]
         known = {**_named_keys(predicate, []), **given}
         problems += attestations.faults(folder, statement, envelope, known.values())
     else:
@@ -224,74 +223,3 @@ def _check_times(predicate: Mapping[str, Any], now: datetime) -> list[str]:
     except ValueError as error:
         problems.append(f"the sign-off holds a broken time: {error}")
     return problems
-
-
-def _check_files(folder: Path, predicate: Mapping[str, Any]) -> list[str]:
-    signed: Mapping[str, str] = predicate["files"]
-    problems = []
-    for name, digest in signed.items():
-        file = folder / name
-        if not file.resolve().is_relative_to(folder.resolve()):
-            problems.append(f"{name} lies outside the run folder")
-        elif not file.is_file():
-            problems.append(f"{name} was signed and is not in {folder}")
-        elif sha256_of(file) != digest:
-            problems.append(f"{name} was changed after signing")
-    # A record or decision that was put in later would be shown or judged by and was never signed.
-    read_by_gates = (
-        "*/record.jsonl", "*/record-*.jsonl", "decisions/*.json", "*/parts.json", "*/incidents.json",
-        "*/figures.json", "basis.json", "quarantine.toml",
-    )  # fmt: skip
-    present = [file for pattern in read_by_gates for file in folder.glob(pattern)]
-    later = sorted({file.relative_to(folder).as_posix() for file in present} - set(signed))
-    return problems + [f"{name} is in the run folder and was not signed" for name in later]
-
-
-def _check_manifest(folder: Path, predicate: Mapping[str, Any], problems: list[str], gone: list[str]) -> None:
-    """Evidence and logs are bound through one list of their digests."""
-    file = folder / MANIFEST
-    if not file.is_file() or sha256_of(file) != predicate["files"].get(MANIFEST):
-        return  # told by _check_files
-    for line in file.read_text(encoding="utf-8").splitlines():
-        digest, _, name = line.partition("  ")
-        if not (folder / name).resolve().is_relative_to(folder.resolve()):
-            problems.append(f"{name} lies outside the run folder")
-        elif not (folder / name).is_file():
-            gone.append(f"{name} is no longer there")
-        elif sha256_of(folder / name) != digest:
-            problems.append(f"{name} was changed after signing")
-
-
-def _check_evidence(folder: Path, predicate: Mapping[str, Any], problems: list[str], gone: list[str]) -> None:
-    """Evidence is bound through the digests in its record too, as it was when the test ended."""
-    for stage in predicate["stages"]:
-        for name, digest in stage["records"].items():
-            file = folder / name
-            if not file.is_file() or sha256_of(file) != digest:
-                continue  # told by _check_files
-            try:
-                results = read(file).results
-            except RecordError as error:
-                problems.append(str(error))
-                continue
-            items = {item.path: item.sha256 for result in results for item in result.evidence if item.sha256}
-            for path, wanted in items.items():
-                found = next((base / path for base in (file.parent, folder) if (base / path).is_file()), None)
-                if found is None:
-                    gone.append(f"evidence {path} of {name} is no longer there")
-                elif sha256_of(found) != wanted:
-                    problems.append(f"evidence {path} of {name} was changed after the run")
-
-
-def _check_subjects(folder: Path, statement: Mapping[str, Any]) -> list[str]:
-    """The subjects must be the parts: a payload that names other digests than it bound is no sign-off of them."""
-    file = folder / "parts.json"
-    if not file.is_file() or sha256_of(file) != statement["predicate"]["files"].get("parts.json"):
-        return []
-    parts = json.loads(file.read_text(encoding="utf-8"))
-    wanted = {f"{part['component']}/{name}": sum_ for part in parts for name, sum_ in part.get("sha256", {}).items()}
-    named = {item["name"]: item["digest"]["sha256"] for item in statement["subject"] if item["name"] != "candidate"}
-    if wanted == named:
-        return []
-    wrong = sorted(name for name in {*wanted, *named} if wanted.get(name) != named.get(name))
-    return [f"the subjects differ from parts.json: {', '.join(wrong[:5])}"]

@@ -195,7 +195,7 @@ def test_indexed_job_with_an_evicted_pod_equals_the_run_in_one_pod(
     assert told(joined)["commit"].startswith("files-")  # An image holds no history, and its shards are compared by it.
     speaking = [item["attempt"] for item in json.loads((joined / "run.json").read_text())["shards"] if item["speaks"]]
     assert speaking == [1, 2, 1]
-    assert main(["verify", str(joined)]) == 0
+    assert main(["verify", str(joined), "--no-signature"]) == 0
     assert main(["replay", str(joined)]) == 0
 
 

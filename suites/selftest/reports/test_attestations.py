@@ -110,12 +110,43 @@ def test_attestation_signed_by_one_of_two_is_seen(folder: Path) -> None:
 def test_log_or_evidence_that_is_gone_is_told_unless_it_was_cleared_away(folder: Path) -> None:
     envelope = attest.sign(folder, [folder.parent / "alice.pem"], now=NOW)
     (folder / "log" / "dev.log").unlink()
-    assert "log/dev.log is no longer there" in attest.verify(envelope, now=NOW).problems
+    (told,) = attest.verify(envelope, now=NOW).problems
+    assert told.startswith("log/dev.log is no longer there")
+    assert "--evidence-cleared" in told
     cleared = attest.verify(envelope, now=NOW, cleared=True)
     assert cleared.ok
     assert "log/dev.log is no longer there" in cleared.notes
     (folder / "log" / "dev.log").write_text("another")
     assert not attest.verify(envelope, now=NOW, cleared=True).ok
+
+
+def test_much_evidence_that_is_gone_is_one_line_of_each_kind(folder: Path) -> None:
+    """The record and the list of all files name each file; it is told once."""
+    items = []
+    for number in range(40):
+        file = folder / "dev" / "evidence" / f"e{number:02}.txt"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("seen")
+        items.append({"name": "e", "path": f"evidence/e{number:02}.txt", "sha256": run_folder.sha256_of(file)})
+        (folder / "log" / f"l{number:02}.log").write_text("said")
+    record = folder / "dev/record.jsonl"
+    told = f'"worker": "gw0", "evidence": {json.dumps(items)}'
+    record.write_text(record.read_text().replace('"worker": "gw0"', told, 1))
+    envelope = attest.sign(folder, [folder.parent / "alice.pem"], now=NOW)
+    assert attest.verify(envelope, now=NOW).ok
+    shutil.rmtree(folder / "dev" / "evidence")
+    for path in (folder / "log").glob("l*.log"):
+        path.unlink()
+    evidence, logs = attest.verify(envelope, now=NOW).problems
+    assert evidence.startswith("40 files of evidence are no longer there: dev/evidence/e00.txt, dev/evidence/e01.txt, ")
+    assert "e02.txt and 37 more" in evidence
+    assert logs.startswith("40 logs are no longer there: log/l00.log")
+    assert attest.verify(envelope, now=NOW, cleared=True).ok
+    (folder / "dev" / "evidence").mkdir()
+    for item in items[:2]:
+        (folder / "dev" / str(item["path"])).write_text("changed")
+    problems = attest.verify(envelope, now=NOW, cleared=True).problems
+    assert problems == ("2 files of evidence were changed after signing: dev/evidence/e00.txt, dev/evidence/e01.txt",)
 
 
 def test_run_signed_again_keeps_no_attestation_of_before(folder: Path) -> None:
