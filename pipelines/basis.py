@@ -93,7 +93,7 @@ def figures_of(run: Path, stage: str) -> dict[str, float]:
     if not path.is_file():
         return {}
     try:
-        return {str(name): float(value) for name, value in json.loads(path.read_text(encoding="utf-8")).items()}
+        return {str(name): _number(value) for name, value in json.loads(path.read_text(encoding="utf-8")).items()}
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise Misconfigured([f"{path}: not a table of numbers: {error}"]) from error
 
@@ -125,6 +125,13 @@ def read(path: Path) -> Basis:
         raise Misconfigured([f"{path}: is no basis: {error}"]) from error
 
 
+def _number(value: Any) -> float:
+    """As it stands there: 429 that came back as 429.0 would change the bytes of a decision. TypeError: it is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{value!r:.60} is not a number")
+    return value
+
+
 def _taken(data: Mapping[str, Any]) -> Basis:
     return Basis(
         run=str(data["run"]),
@@ -132,6 +139,6 @@ def _taken(data: Mapping[str, Any]) -> Basis:
         signoff=str(data["signoff"]),
         clauses={str(name): Counts(int(passes), int(runs)) for name, (passes, runs) in data["clauses"].items()},
         regressed=frozenset(str(name) for name in data["regressed"]),
-        figures={str(name): (float(least), float(most)) for name, (least, most) in data["figures"].items()},
+        figures={str(name): (_number(least), _number(most)) for name, (least, most) in data["figures"].items()},
         clean={str(test): int(number) for test, number in data["clean"].items()},
     )

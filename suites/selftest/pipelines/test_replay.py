@@ -184,6 +184,7 @@ def test_run_that_did_not_pass_is_no_basis(run: Path) -> None:
         ("clauses", {"a": [3, 2]}, "cannot be"),
         ("clauses", {"a": 3}, "is no basis"),
         ("figures", [], "is no basis"),
+        ("figures", {"dev/x": ["1", 2]}, "'1' is not a number"),
         ("signoff", None, "'signoff' is missing"),
     ],
 )
@@ -194,6 +195,16 @@ def test_broken_basis_names_file_and_what_is_wrong(key: str, value: Any, words: 
     with pytest.raises(Misconfigured, match=words) as raised:
         basis.load(path)
     assert str(path) in str(raised.value)
+
+
+def test_figures_read_back_are_the_numbers_that_were_written(tmp_path: Path) -> None:
+    """A decision tells them; 429 that came back as 429.0 would not be the same byte for byte."""
+    written = basis.shown(Basis(figures={"staging/policy-window-ms": (4, 429), "dev/minutes": (0.5, 2.0)}))
+    (tmp_path / "basis.json").write_text(json.dumps(written))
+    assert json.dumps(basis.shown(basis.load(tmp_path / "basis.json"))) == json.dumps(written)
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev" / "figures.json").write_text('{"x": 429, "y": 3.0}')
+    assert json.dumps(basis.figures_of(tmp_path, "dev")) == '{"x": 429, "y": 3.0}'
 
 
 @pytest.mark.parametrize(
