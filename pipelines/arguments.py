@@ -251,6 +251,12 @@ def _release(command: argparse.ArgumentParser) -> None:
     """Where releases go, who decides it, and the ledger that remembers it."""
     command.add_argument("--by", default="", metavar="WHO", help="who decides this; kept in the ledger (the user)")
     command.add_argument(
+        "--overwrite",
+        default="",
+        metavar="WHY",
+        help="write over what somebody changed at the target by hand (else refused); kept in the ledger",
+    )
+    command.add_argument(
         "--target",
         default="demonstration",
         metavar="KIND",

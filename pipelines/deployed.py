@@ -13,6 +13,8 @@ from typing import Any
 from pipelines.ledger import Entry
 
 PROMOTION, ROLLBACK, RELEASED, FAILED, REFUSAL = "promotion", "rollback", "released", "failed", "refusal"
+OVERWRITE = "overwrite"
+"""What a target was changed to by hand, and who has it written over, and why."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,10 @@ class Step:
         return self.entry.content
 
     @property
-    def environment(self) -> str:
-        return str(self.content["environment"])
+    def released(self) -> Mapping[str, Any]:
+        """The content as its target shows it."""
+        ledger = {"sequence": self.entry.sequence, "hash": self.entry.hash}
+        return {**self.content, "promoted": self.entry.time, "ledger": ledger}
 
     @property
     def candidate(self) -> str:
@@ -85,3 +89,36 @@ def rolled_back(entries: Sequence[Entry], environment: str, candidate: str) -> S
         elif step.places and step.candidate == candidate:
             found = None
     return found
+
+
+@dataclass(frozen=True)
+class Held:
+    """What one target may have of an environment. known: what it was last known to have; decided: what was decided
+    after that, of which it may have any part; overwritten: what was found there since and is to be written over, the
+    sha256 of each part."""
+
+    known: Step | None
+    decided: tuple[Step, ...]
+    overwritten: tuple[Mapping[str, str], ...]
+
+    @property
+    def settled(self) -> bool:
+        """Whether the target was known to have what was decided last."""
+        return not self.decided and not self.overwritten
+
+
+def held(entries: Sequence[Entry], environment: str, place: str) -> Held:
+    """What the ledger says of one target."""
+    mine = [entry for entry in entries if entry.content["environment"] == environment]
+    ends = [entry for entry in mine if entry.kind == RELEASED and entry.content["target"] == place]
+    last, number = (ends[-1].sequence, ends[-1].content["of"]) if ends else (-1, -1)
+    changes = steps(entries, environment)
+    return Held(
+        next((step for step in changes if step.entry.sequence == number), None),
+        tuple(step for step in changes if step.entry.sequence > last),
+        tuple(
+            dict(entry.content["found"])
+            for entry in mine
+            if entry.kind == OVERWRITE and entry.content["target"] == place and entry.sequence > last
+        ),
+    )

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines import deployed, environments, objections
+from pipelines import deployed, drift, environments, objections
 from pipelines.deployed import Step
 from pipelines.ledger import Entry, Ledger
 from pipelines.logbook import stamp
 from pipelines.objections import Refused, SignOff
-from pipelines.targets import Release, Target, TargetError
+from pipelines.targets import Target, TargetError
 from reports.roles import Role
 
 
@@ -24,7 +24,7 @@ from reports.roles import Role
 class Wish:
     """What somebody wants promoted. threshold: how many different ones of the keys must have signed; roles: which
     roles must have. digests: what is about to be deployed, all of which must have been tested. cleared: evidence and
-    logs may be gone. by: who asks."""
+    logs may be gone. by: who asks. overwrite: why a change by hand is to be written over; "": it is not to be."""
 
     run: Path
     environment: str
@@ -34,15 +34,18 @@ class Wish:
     roles: Sequence[Role] = ()
     digests: Sequence[str] = ()
     cleared: bool = False
+    overwrite: str = ""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Where the release is now, by which entry of the ledger, and whether that was so before."""
+    """Where the release is now, by which entry of the ledger, and whether that was so before. overwrote: the entry
+    that keeps what somebody had changed there by hand."""
 
     where: str
     entry: Entry
     again: bool
+    overwrote: Entry | None = None
 
 
 def promote(wish: Wish, to: Target, book: Ledger) -> Answer:
@@ -58,15 +61,21 @@ def promote(wish: Wish, to: Target, book: Ledger) -> Answer:
     wanted = _content(wish, signoff)
     try:
         _require_nothing_against(wish, signoff, to, book, wanted)
+        changed = drift.changes(to, book, wish.environment)
+        if not wish.overwrite:
+            drift.require_none(changed, to, book, wish.environment)
     except Refused as refused:
         _note_refusal(book, wanted, str(refused))
         raise
+    over = drift.note(changed, to, book, wish.environment, by=wish.by, why=wish.overwrite) if changed else None
     same = _same(book, wanted)
-    decision = same.entry if same else book.append(deployed.PROMOTION, wanted)
-    return _carry_out(book, to, decision, same, signoff.path)
+    decision = same or Step(book.append(deployed.PROMOTION, wanted), {})
+    return _carry_out(book, to, decision, signoff.path, over)
 
 
-def rollback(environment: str, candidate: str, to: Target, book: Ledger, *, by: str, why: str) -> Answer:
+def rollback(
+    environment: str, candidate: str, to: Target, book: Ledger, *, by: str, why: str, overwrite: str = ""
+) -> Answer:
     """Put an environment back to a candidate that was promoted there before; needs who and why, and no fresh sign-off.
 
     candidate: the start of its sha256, or the id of the run that was promoted. Refused: it never was there.
@@ -74,21 +83,19 @@ def rollback(environment: str, candidate: str, to: Target, book: Ledger, *, by: 
     if not by.strip() or not why.strip():
         raise Refused("a rollback needs who decided it and why; both are kept in the ledger")
     earlier = _promoted_before(book, environment, candidate)
-    _require_ledger_of(to, book, environment)
+    _require_taken(to, earlier.content)
     if to.needs_trust:
         _require_lasting_key(to, book)
         if not earlier.content["trusted"]:
             raise Refused(f"{to.place} takes trusted sign-offs only, and that candidate's was not")
-    now_there = deployed.current(book.entries, environment)
-    same = _pending_back_to(book, environment, earlier)
-    if now_there is not None and now_there.candidate == earlier.candidate and now_there.digests == earlier.digests:
-        same = now_there
-    # A rollback of a rollback goes to what was promoted, so the facts of the promotion are what is kept.
-    kept = {key: value for key, value in earlier.content.items() if key not in ("why", "from", "promotion")}
-    left = now_there.candidate if now_there else ""
-    wanted = {**kept, "by": by, "why": why, "from": left, "promotion": earlier.entry.sequence}
-    decision = same.entry if same else book.append(deployed.ROLLBACK, wanted)
-    return _carry_out(book, to, decision, same, None)
+    changed = drift.changes(to, book, environment)
+    if not overwrite:
+        drift.require_none(changed, to, book, environment)
+    over = drift.note(changed, to, book, environment, by=by, why=overwrite) if changed else None
+    same, left = _back_to(book, environment, earlier)
+    wanted = {**earlier.content, "by": by, "why": why, "from": left, "promotion": earlier.entry.sequence}
+    decision = same or Step(book.append(deployed.ROLLBACK, wanted), {})
+    return _carry_out(book, to, decision, None, over)
 
 
 def _content(wish: Wish, signoff: SignOff) -> dict[str, Any]:
@@ -122,7 +129,11 @@ def _require_nothing_against(
     objections.require_newest(signoff)
     objections.require_newest_in_ledger(signoff, book.entries)
     objections.require_turn(signoff, environment, book.entries)
-    _require_ledger_of(to, book, wish.environment)
+    _require_taken(to, content)
+
+
+def _require_taken(to: Target, content: Mapping[str, Any]) -> None:
+    """Refused where the target says that it cannot take this."""
     try:
         to.check(content)
     except TargetError as error:
@@ -132,23 +143,6 @@ def _require_nothing_against(
 def _require_lasting_key(to: Target, book: Ledger) -> None:
     if book.signer.development:
         raise Refused(f"{to.place} needs a ledger that a lasting key signs, not this machine's own (--ledger-key)")
-
-
-def _require_ledger_of(to: Target, book: Ledger, environment: str) -> None:
-    """Refused where the target was last changed by an entry that this ledger does not have: it is an old copy, or
-    another one."""
-    try:
-        content = to.current(environment)
-    except TargetError as error:
-        raise Refused(str(error)) from error
-    if content is None:
-        return
-    named = content.get("ledger") or {}
-    place = named.get("sequence", -1)
-    known = book.entries[place].hash if isinstance(place, int) and 0 <= place < len(book.entries) else ""
-    if not known or known != named.get("hash"):
-        text = f"{to.place} has a release in {environment} that this ledger did not decide (its entry {place})"
-        raise Refused(f"{text}: the ledger is an old copy, or that place was changed by hand")
 
 
 def _same(book: Ledger, wanted: Mapping[str, Any]) -> Step | None:
@@ -162,9 +156,19 @@ def _same(book: Ledger, wanted: Mapping[str, Any]) -> Step | None:
     return None
 
 
-def _pending_back_to(book: Ledger, environment: str, earlier: Step) -> Step | None:
-    step = deployed.pending(book.entries, environment)
-    return step if step is not None and step.is_rollback and step.candidate == earlier.candidate else None
+def _back_to(book: Ledger, environment: str, earlier: Step) -> tuple[Step | None, str]:
+    """The decision that has done, or is about to do, this rollback already; and the candidate that it leaves.
+
+    What is only decided counts as there: its target may have it, so to go back from it is a decision of its own.
+    """
+    last = next(reversed(deployed.steps(book.entries, environment)))
+    there = deployed.current(book.entries, environment)
+    pending = deployed.pending(book.entries, environment)
+    same = (last.candidate, last.digests) == (earlier.candidate, earlier.digests)
+    if same and (last == there or (last == pending and last.is_rollback)):
+        return last, ""
+    others = (step.candidate for step in (last, there) if step is not None and step.candidate != earlier.candidate)
+    return None, next(others, "")
 
 
 def _promoted_before(book: Ledger, environment: str, candidate: str) -> Step:
@@ -189,19 +193,17 @@ def _note_refusal(book: Ledger, content: Mapping[str, Any], why: str) -> None:
         book.append(deployed.REFUSAL, note)
 
 
-def _carry_out(book: Ledger, to: Target, decision: Entry, same: Step | None, attestation: Path | None) -> Answer:
+def _carry_out(book: Ledger, to: Target, decision: Step, attestation: Path | None, over: Entry | None) -> Answer:
     """Tell the target, and note that it has it. Where it already had, it is told again, which changes nothing."""
     environment = str(decision.content["environment"])
-    content = {**decision.content, "promoted": decision.time}
-    content["ledger"] = {"sequence": decision.sequence, "hash": decision.hash}
-    known = same.places.get(to.place) if same else None
-    end = {"of": decision.sequence, "environment": environment, "target": to.place}
+    known = to.place in decision.places and deployed.held(book.entries, environment, to.place).settled
+    end = {"of": decision.entry.sequence, "environment": environment, "target": to.place}
     try:
-        where = to.release(Release(environment, content, attestation))
+        where = to.release(drift.release_of(decision, to, book.entries, attestation))
     except TargetError as error:
-        if known is None:
+        if not known:
             book.append(deployed.FAILED, {**end, "why": str(error)})
-        raise Refused(f"it was decided (ledger entry {decision.sequence}), and not done: {error}") from error
-    if known is None:
+        raise Refused(f"it was decided (ledger entry {decision.entry.sequence}), and not done: {error}") from error
+    if not known:
         book.append(deployed.RELEASED, {**end, "where": where})
-    return Answer(where, decision, again=known is not None)
+    return Answer(where, decision.entry, known, over)

@@ -36,12 +36,16 @@ def promote(given: argparse.Namespace) -> int:
             roles=roles.load(given.roles) if given.roles else (),
             digests=given.digest,
             cleared=given.evidence_cleared,
+            overwrite=given.overwrite.strip(),
         )
         try:
-            return _told("promoted to", given.to, promotion.promote(wish, target, book))
+            answer = promotion.promote(wish, target, book)
         except Refused as error:
             print(f"not promoted: {error}", file=sys.stderr)
             return error.verdict.exit_code
+    print(f"promoted to {given.to}: {answer.where} (ledger entry {answer.entry.sequence}{', again' * answer.again})")
+    _tell_overwrite(given, answer)
+    return 0
 
 
 def rollback(given: argparse.Namespace) -> int:
@@ -49,16 +53,29 @@ def rollback(given: argparse.Namespace) -> int:
     target = kinds.chosen(given)
     with _ledger(given) as book:
         try:
-            done = promotion.rollback(given.environment, given.to, target, book, by=_who(given), why=given.why)
+            answer = promotion.rollback(
+                given.environment, given.to, target, book,
+                by=_who(given), why=given.why, overwrite=given.overwrite.strip(),
+            )  # fmt: skip
         except Refused as error:
             print(f"not rolled back: {error}", file=sys.stderr)
             return error.verdict.exit_code
-        return _told("rolled back", given.environment, done)
-
-
-def _told(what: str, environment: str, answer: Answer) -> int:
-    print(f"{what} {environment}: {answer.where} (ledger entry {answer.entry.sequence}{', again' * answer.again})")
+    entry = answer.entry
+    done = "nothing changed, it runs already in" if answer.again else "rolled back"
+    print(f"{done} {given.environment}: {answer.where} (ledger entry {entry.sequence})")
+    if entry.content.get("why") != given.why:
+        kept = f"its reason is: {entry.content['why']}" if "why" in entry.content else "a promotion, not a rollback"
+        print(f"The reason given now is not kept: this was decided before, by {entry.content['by']} ({kept}).")
+    _tell_overwrite(given, answer)
     return 0
+
+
+def _tell_overwrite(given: argparse.Namespace, answer: Answer) -> None:
+    """What became of the reason to write over a change by hand."""
+    if answer.overwrote is not None:
+        print(f"What was there was written over; ledger entry {answer.overwrote.sequence} keeps it, and why.")
+    elif given.overwrite:
+        print("Nothing there was changed by hand, so the reason to write over it is not kept.")
 
 
 def _who(given: argparse.Namespace) -> str:

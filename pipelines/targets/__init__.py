@@ -1,11 +1,15 @@
-"""Where releases go: one module for each kind of place, all with the same four methods."""
+"""Where releases go: one module for each kind of place, all with the same methods."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+
+RELEASE = "release"
+"""The part of every target that is the release itself, as text."""
 
 
 class TargetError(Exception):
@@ -14,16 +18,23 @@ class TargetError(Exception):
 
 @dataclass(frozen=True)
 class Release:
-    """What is put into an environment. content: what the target keeps and shows; attestation: the signed sign-off,
-    for targets that keep it beside the release (absent after a rollback whose run folder is gone)."""
+    """What is put into an environment. content: what the target keeps and shows; before: the content that the ledger
+    knows this target to have had before it; attestation: the signed sign-off, for targets that keep it beside the
+    release (absent after a rollback whose run folder is gone)."""
 
     environment: str
     content: Mapping[str, Any]
+    before: Mapping[str, Any] | None = None
     attestation: Path | None = None
 
     @property
     def candidate(self) -> str:
         return str(self.content["candidate"]["sha256"])
+
+    @property
+    def text(self) -> str:
+        """The content as a file."""
+        return json.dumps(self.content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
     @property
     def sequence(self) -> int:
@@ -53,6 +64,11 @@ class Target(Protocol):
         """Put the release there; returns where it is now. The same release again changes nothing. TargetError."""
         ...
 
-    def current(self, environment: str) -> Mapping[str, Any] | None:
-        """The content that is there now; None where there is none. TargetError: it cannot be read."""
+    def shown(self, environment: str) -> Mapping[str, str]:
+        """What is there now, each part as text, "" where it is not there; RELEASE is one. A part that may be missing
+        is left out where it is. TargetError: it cannot be read."""
+        ...
+
+    def shows(self, release: Release) -> Mapping[str, str]:
+        """The same parts as they are once the release is there and nobody else has changed them."""
         ...

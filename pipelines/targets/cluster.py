@@ -11,7 +11,7 @@ are rolled out; after a rollback they do not.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,7 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
 
-from pipelines.targets import Release, TargetError
-from pipelines.targets.directory import text_of
+from pipelines.targets import RELEASE, Release, TargetError
 
 PROMOTED = "seatrial-promoted"
 RELEASE_KEY = "release.json"
@@ -53,21 +52,12 @@ class Namespace:
         return f"kubernetes {self.namespace}" + (f"/{self.deployment}" if self.deployment else "")
 
     def check(self, content: Mapping[str, Any]) -> None:
-        core = client.CoreV1Api(self.api)
-        found = self._asked("the namespace", lambda: core.read_namespace(self.namespace, _request_timeout=_TIME_LIMIT))
-        other = (found.metadata.labels or {}).get(f"{PREFIX}environment", content["environment"])
-        if other != content["environment"]:
-            raise TargetError(f"the namespace {self.namespace} is the environment {other}'s")
+        self._read_namespace(str(content["environment"]))
         if self.deployment:
-            apps = client.AppsV1Api(self.api)
-            self._asked(
-                f"the Deployment {self.deployment}",
-                lambda: apps.read_namespaced_deployment(self.deployment, self.namespace, _request_timeout=_TIME_LIMIT),
-            )
+            self._read_deployment()
 
     def release(self, release: Release) -> str:
-        before = self._config_map()
-        self._allow(release, before)
+        self._allow(release)
         marks = _marks(release)
         core, apps = client.CoreV1Api(self.api), client.AppsV1Api(self.api)
         self._asked(
@@ -83,29 +73,35 @@ class Namespace:
             )
         return f"{self.place} (ConfigMap {PROMOTED})"
 
-    def current(self, environment: str) -> Mapping[str, Any] | None:
-        found = self._config_map()
-        if found is None:
-            return None
-        content = _content(found)
-        if content is None:
-            raise TargetError(f"the ConfigMap {PROMOTED} in {self.namespace} is not what a promotion writes")
-        if content["environment"] != environment:
-            raise TargetError(f"the namespace {self.namespace} is the environment {content['environment']}'s")
-        return content
+    def shown(self, environment: str) -> Mapping[str, str]:
+        """The release and the digests that the ConfigMap lets in, and the marks. A Deployment that was made anew has
+        no marks, which is nobody's change."""
+        namespace, found = self._read_namespace(environment), self._config_map()
+        data = (found.data or {}) if found is not None else {}
+        parts = {
+            RELEASE: data.get(RELEASE_KEY, ""),
+            "digests that may run": _listed(set(data) - {RELEASE_KEY}),
+            "marks of the namespace": _text_of_marks(namespace),
+        }
+        deployment = self._read_deployment() if self.deployment else None
+        if deployment is not None and (marks := _text_of_marks(deployment)):
+            parts[f"marks of the Deployment {self.deployment}"] = marks
+        return parts
 
-    def _allow(self, release: Release, before: Any) -> None:
+    def shows(self, release: Release) -> Mapping[str, str]:
+        marks = _text(_marks(release)["metadata"])
+        parts = {RELEASE: release.text, "digests that may run": _listed(_allowed(release))}
+        return {**parts, "marks of the namespace": marks, f"marks of the Deployment {self.deployment}": marks}
+
+    def _allow(self, release: Release) -> None:
         """Write the digests that may run, in place of those before."""
-        text = text_of(release.content)
-        allowed = _keys(release.content)
-        replaced = _content(before) if before is not None else None
-        if replaced is not None and text_of(replaced) == text:
+        before = self._config_map()
+        data = {**_allowed(release), RELEASE_KEY: release.text}
+        if before is not None and before.data == data:
             return
-        if replaced is not None and "from" not in release.content:
-            allowed = {**_keys(replaced), **allowed}
         body: dict[str, Any] = {
             "metadata": {"name": PROMOTED, "labels": {"app.kubernetes.io/managed-by": _MANAGER}},
-            "data": {**allowed, RELEASE_KEY: text},
+            "data": data,
         }
         core = client.CoreV1Api(self.api)
         if before is None:
@@ -119,6 +115,22 @@ class Namespace:
         self._asked(
             "writing the ConfigMap",
             lambda: core.replace_namespaced_config_map(PROMOTED, self.namespace, body, _request_timeout=_TIME_LIMIT),
+        )
+
+    def _read_namespace(self, environment: str) -> Any:
+        """TargetError: it cannot be read, or is another environment's."""
+        core = client.CoreV1Api(self.api)
+        found = self._asked("the namespace", lambda: core.read_namespace(self.namespace, _request_timeout=_TIME_LIMIT))
+        other = (found.metadata.labels or {}).get(f"{PREFIX}environment", environment)
+        if other != environment:
+            raise TargetError(f"the namespace {self.namespace} is the environment {other}'s")
+        return found
+
+    def _read_deployment(self) -> Any:
+        apps = client.AppsV1Api(self.api)
+        return self._asked(
+            f"the Deployment {self.deployment}",
+            lambda: apps.read_namespaced_deployment(self.deployment, self.namespace, _request_timeout=_TIME_LIMIT),
         )
 
     def _config_map(self) -> Any:
@@ -148,12 +160,28 @@ def _keys(content: Mapping[str, Any]) -> dict[str, str]:
     return {digest.replace(":", "."): name for digest, name in pairs}
 
 
-def _content(found: Any) -> dict[str, Any] | None:
-    try:
-        content = json.loads((found.data or {})[RELEASE_KEY])
-        return content if {"environment", "digests", "images", "released"} <= set(content) else None
-    except (KeyError, ValueError, TypeError):
-        return None
+def _allowed(release: Release) -> dict[str, str]:
+    """What may run: the release, and until it is rolled out the one before; after a rollback that one may not."""
+    stays = release.before if "from" not in release.content else None
+    return {**(_keys(stays) if stays else {}), **_keys(release.content)}
+
+
+def _listed(keys: Iterable[str]) -> str:
+    return "\n".join(sorted(keys))
+
+
+def _text_of_marks(item: Any) -> str:
+    """The marks on an object but its environment's name, which is there before the first promotion, too."""
+    return _text({"labels": item.metadata.labels, "annotations": item.metadata.annotations})
+
+
+def _text(metadata: Mapping[str, Mapping[str, str] | None]) -> str:
+    kept = {
+        kind: {key: text for key, text in (metadata[kind] or {}).items() if key.startswith(PREFIX)}
+        for kind in ("labels", "annotations")
+    }
+    kept["labels"].pop(f"{PREFIX}environment", None)
+    return json.dumps(kept, indent=1, sort_keys=True) if any(kept.values()) else ""
 
 
 def _marks(release: Release) -> dict[str, Any]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipelines.logbook import write
-from pipelines.targets import Release, TargetError
+from pipelines.targets import RELEASE, Release, TargetError
 
 
 @dataclass(frozen=True)
@@ -33,13 +32,16 @@ class Folder:
     def release(self, release: Release) -> str:
         path = self.folder / f"{release.environment}.json"
         try:
-            write(path, text_of(release.content))
+            write(path, release.text)
         except OSError as error:
             raise TargetError(f"{path}: cannot be written: {error.strerror or error}") from error
         return str(path)
 
-    def current(self, environment: str) -> Mapping[str, Any] | None:
-        return read(self.folder / f"{environment}.json")
+    def shown(self, environment: str) -> Mapping[str, str]:
+        return {RELEASE: read(self.folder / f"{environment}.json")}
+
+    def shows(self, release: Release) -> Mapping[str, str]:
+        return {RELEASE: release.text}
 
 
 @dataclass(frozen=True)
@@ -50,19 +52,11 @@ class Demonstration(Folder):
     needs_trust: bool = False
 
 
-def text_of(content: Mapping[str, Any]) -> str:
-    """A release as a file."""
-    return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-
-
-def read(path: Path) -> Mapping[str, Any] | None:
-    """A release's file; None: there is none. TargetError: it is something else."""
+def read(path: Path) -> str:
+    """A file's text; "" where there is none. TargetError: it cannot be read."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        return path.read_bytes().decode(errors="backslashreplace")
     except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise TargetError(f"{path}: is not what a promotion writes: {error}") from error
-    if not isinstance(data, dict):
-        raise TargetError(f"{path}: is not what a promotion writes")
-    return data
+        return ""
+    except OSError as error:
+        raise TargetError(f"{path}: cannot be read: {error.strerror or error}") from error

@@ -6,6 +6,7 @@ is Git's own setting (tag.gpgSign, gpg.format).
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Mapping
@@ -13,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.targets import Release, TargetError
-from pipelines.targets.directory import read, text_of
+from pipelines.logbook import write
+from pipelines.targets import RELEASE, Release, TargetError
+from pipelines.targets.directory import read
 
 _FOREIGN = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR")
 
@@ -42,19 +44,20 @@ class Checkout:
         branch = self._git("symbolic-ref", "-q", "--short", "HEAD", told=f"{self.folder}: is on no branch")
         if self.remote:
             self._git("remote", "get-url", self.remote)
-            self._git("check-ref-format", f"refs/heads/{branch}")
+            self._require_at_remote(branch)
         if self._git("tag", "--list", f"promoted/{content['environment']}"):
             raise TargetError(f"{self.folder}: a tag promoted/{content['environment']} is in the way of those below it")
 
     def release(self, release: Release) -> str:
         file = f"{release.environment}.json"
-        tag = f"promoted/{release.environment}/{release.sequence}"
-        text = text_of(release.content)
-        if self._at("HEAD", file) != text:
+        tag = _tag(release.environment, release.sequence)
+        text = release.text
+        if read(self.folder / file) != text:
             try:
-                (self.folder / file).write_text(text, encoding="utf-8")
+                write(self.folder / file, text)
             except OSError as error:
                 raise TargetError(f"{self.folder / file}: cannot be written: {error.strerror or error}") from error
+        if self._at("HEAD", file) != text:
             self._git("add", "--", file)
             candidate = release.content["candidate"]["name"]
             self._git("commit", "--quiet", "-m", f"{release.environment}: {candidate}", "--", file)
@@ -69,13 +72,41 @@ class Checkout:
             self._git("push", "--quiet", "--atomic", self.remote, f"HEAD:refs/heads/{branch}", f"refs/tags/{tag}")
         return f"{tag} ({self._git('rev-parse', '--short=12', f'{tag}^{{commit}}')})"
 
-    def current(self, environment: str) -> Mapping[str, Any] | None:
+    def shown(self, environment: str) -> Mapping[str, str]:
+        """The committed release, its file and its tag. A clone may lack the tag; one that is there has to be right."""
         file = f"{environment}.json"
         committed = self._at("HEAD", file)
-        found = read(self.folder / file)
-        if found is not None and text_of(found) != committed:
-            raise TargetError(f"{self.folder / file}: is not as it was committed; put it back or commit it away first")
-        return found
+        parts = {RELEASE: committed, f"the file {file}": read(self.folder / file)}
+        try:
+            tag = _tag(environment, int(json.loads(committed)["ledger"]["sequence"]))
+        except (ValueError, KeyError, TypeError):
+            return parts
+        if held := self._git("tag", "--list", tag):
+            parts[f"the tag {held}"] = self._at(tag, file)
+            if self.remote and (moved := self._moved_at_remote(tag)):
+                parts[f"the tag {held}"] = moved
+        return parts
+
+    def shows(self, release: Release) -> Mapping[str, str]:
+        names = (
+            RELEASE,
+            f"the file {release.environment}.json",
+            f"the tag {_tag(release.environment, release.sequence)}",
+        )
+        return dict.fromkeys(names, release.text)
+
+    def _require_at_remote(self, branch: str) -> None:
+        """TargetError: the remote's branch has commits that this checkout does not have."""
+        listed = self._git("ls-remote", self.remote, f"refs/heads/{branch}").split()
+        if listed and self._run("merge-base", "--is-ancestor", listed[0], "HEAD").returncode:
+            text = f"{self.folder}: {self.remote} has {branch} at {listed[0][:12]}, which this checkout does not have"
+            raise TargetError(f"{text}: pull it first")
+
+    def _moved_at_remote(self, tag: str) -> str:
+        """What the remote has under this tag; "" where it has the same as this checkout, or nothing."""
+        listed = self._git("ls-remote", self.remote, f"refs/tags/{tag}").split()
+        same = not listed or listed[0] == self._git("rev-parse", f"refs/tags/{tag}")
+        return "" if same else f"{listed[0]} at {self.remote}"
 
     def _at(self, commit: str, file: str) -> str:
         """A file's text in a commit; "" where it is not there."""
@@ -98,3 +129,7 @@ class Checkout:
             return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
         except OSError as error:
             raise TargetError(f"git: {error.strerror or error}") from error
+
+
+def _tag(environment: str, sequence: int) -> str:
+    return f"promoted/{environment}/{sequence}"

@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.targets import Release, TargetError
-from pipelines.targets.directory import text_of
+from pipelines.targets import RELEASE, Release, TargetError
 from pipelines.targets.registry import MANIFEST, Repository, digest_of
 
 RELEASE_TYPE = "application/vnd.seatrial.release.v1+json"
@@ -51,26 +50,32 @@ class Image:
             except OSError as error:
                 raise TargetError(f"{release.attestation}: cannot be read: {error.strerror or error}") from error
             self._attach(subject, SIGNOFF_TYPE, ENVELOPE_TYPE, signed, release.content["signed"])
-        note = text_of(release.content).encode()
+        note = release.text.encode()
         # Last, and the image's tag after the note: a tag that moved is never without what moved it.
         data = self._attach(subject, RELEASE_TYPE, RELEASE_TYPE, note, release.content["promoted"])
         self.repository.put_manifest(f"seatrial-{release.environment}", data, MANIFEST)
         self.repository.put_manifest(release.environment, *found)
         return f"{self.repository.name}:{release.environment} ({digest})"
 
-    def current(self, environment: str) -> Mapping[str, Any] | None:
+    def shown(self, environment: str) -> Mapping[str, str]:
+        """The note's text, and the digest that the environment's tag has."""
+        image = self.repository.manifest(environment)
+        return {RELEASE: self._note(environment), f"the tag {environment}": digest_of(image[0]) if image else ""}
+
+    def shows(self, release: Release) -> Mapping[str, str]:
+        return {RELEASE: release.text, f"the tag {release.environment}": _image(release.content)}
+
+    def _note(self, environment: str) -> str:
         found = self.repository.manifest(f"seatrial-{environment}")
         if found is None:
-            return None
+            return ""
         try:
-            layer = json.loads(found[0])["layers"][0]
-            content = json.loads(self.repository.blob(layer["digest"]))
-        except (ValueError, KeyError, IndexError, TypeError) as error:
-            place = f"{self.repository.name}:seatrial-{environment}"
-            raise TargetError(f"{place} is not what a promotion writes: {error}") from error
-        if not isinstance(content, dict):
-            raise TargetError(f"{self.repository.name}:seatrial-{environment} is not what a promotion writes")
-        return content
+            (layer,) = json.loads(found[0])["layers"]
+            if layer["mediaType"] == RELEASE_TYPE:
+                return self.repository.blob(layer["digest"]).decode(errors="backslashreplace")
+        except (ValueError, KeyError, TypeError):
+            pass
+        return f"the manifest {digest_of(found[0])} under the tag seatrial-{environment}"
 
     def _attach(self, subject: Mapping[str, Any], kind: str, media_type: str, data: bytes, time: str) -> bytes:
         """Push an artifact whose subject is the image; the same content is the same artifact. Returns its manifest."""

@@ -12,7 +12,7 @@ from typing import Any
 from pipelines import deployed, ledger
 from pipelines.ledger import Entry
 from pipelines.promote import Answer, Wish, promote, rollback
-from pipelines.targets import Target
+from pipelines.targets import RELEASE, Target
 from pipelines.targets.directory import Folder
 from reports import attest
 from reports.keys import generate_key, load_private_key, public_path
@@ -61,9 +61,11 @@ class World:
         with self.writing() as book:
             return promote(Wish(run, environment, by="alice", keys=keys, **wishes), self.target, book)
 
-    def rollback(self, environment: str, candidate: str, why: str = "it hung", by: str = "bob") -> Answer:
+    def rollback(
+        self, environment: str, candidate: str, why: str = "it hung", by: str = "bob", overwrite: str = ""
+    ) -> Answer:
         with self.writing() as book:
-            return rollback(environment, candidate, self.target, book, by=by, why=why)
+            return rollback(environment, candidate, self.target, book, by=by, why=why, overwrite=overwrite)
 
     def writing(self) -> Any:
         return ledger.writing(self.ledger, load_private_key(self.root / "ledger.pem"), self.now)
@@ -90,4 +92,5 @@ class World:
         return str(step.content["signoff"]["run"]) if step else ""
 
     def deployed(self, environment: str) -> Mapping[str, Any] | None:
-        return self.target.current(environment)
+        text = self.target.shown(environment)[RELEASE]
+        return dict(json.loads(text)) if text else None

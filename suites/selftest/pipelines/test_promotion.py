@@ -52,15 +52,6 @@ def test_same_promotion_again_has_the_same_answer_and_no_second_entry(world: Wor
     assert world.kinds == ["promotion", "released"]
 
 
-def test_promotion_again_repairs_what_was_lost_at_the_target(world: World) -> None:
-    run = world.run("r1")
-    where = Path(world.promote(run, "dev").where)
-    written = where.read_bytes()
-    where.unlink()
-    world.promote(run, "dev")
-    assert where.read_bytes() == written
-
-
 def test_further_signature_makes_no_other_promotion(world: World) -> None:
     run = world.run("r1")
     world.promote(run, "dev")

@@ -158,12 +158,6 @@ def test_ledger_that_was_put_back_is_seen_by_what_the_target_holds(world: World,
     require_refused(world, run, "this ledger did not decide")
 
 
-def test_file_that_somebody_wrote_at_the_target_is_not_overwritten(world: World, run: Path) -> None:
-    (world.root / "deployments").mkdir()
-    (world.root / "deployments" / "dev.json").write_text('{"by": "hand"}')
-    require_refused(world, run, "changed by hand")
-
-
 def test_parts_changed_after_the_tests_are_not_signed(world: World, run: Path) -> None:
     def swap(parts: Any) -> None:
         for part in parts:

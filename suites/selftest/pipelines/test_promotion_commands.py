@@ -54,6 +54,46 @@ def test_commands_promote_say_so_again_and_roll_back(world: World, capsys: pytes
     assert "Promoted there were" in capsys.readouterr().err
 
 
+def test_rollback_to_what_runs_already_says_so_and_what_became_of_the_reason(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for run in (world.run("r1"), world.run("r2", candidate="atlas 2026.12")):
+        assert main(promotion(world, run, "dev")) == 0
+    kinds, kept = world.kinds, "The reason given now is not kept"
+    back = ["rollback", "dev", *options(world), "--by", "carol"]
+
+    def said(candidate: str, why: str) -> str:
+        capsys.readouterr()
+        assert main([*back, "--to", candidate, "--why", why]) == 0
+        return capsys.readouterr().out
+
+    to_what_was_promoted = said("r2", "pods hang")
+    assert "nothing changed, it runs already in dev" in to_what_was_promoted
+    assert f"{kept}: this was decided before" in to_what_was_promoted
+    assert "(a promotion, not a rollback)" in to_what_was_promoted
+    assert world.kinds == kinds
+    assert said("r1", "pods hang").startswith("rolled back dev")
+    again = said("r1", "pods hang")
+    assert "nothing changed" in again
+    assert kept not in again
+    assert "its reason is: pods hang" in said("r1", "disk full")
+    assert world.kinds == [*kinds, "rollback", "released"]
+
+
+def test_command_writes_over_a_change_by_hand_only_with_a_reason(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = promotion(world, world.run("r1"), "dev")
+    assert main([*command, "--overwrite", "why not"]) == 0
+    assert "is not kept" in capsys.readouterr().out
+    (world.root / "deployments" / "dev.json").unlink()
+    assert main([*command, "--overwrite", " "]) == 3
+    assert "--overwrite WHY" in capsys.readouterr().err
+    assert main([*command, "--overwrite", "the disk was lost"]) == 0
+    assert "ledger entry 3 keeps it, and why" in capsys.readouterr().out
+    assert (world.entries[3].kind, world.entries[3].content["why"]) == ("overwrite", "the disk was lost")
+
+
 def test_command_that_is_refused_returns_the_verdict_s_exit_code(world: World) -> None:
     assert main(promotion(world, world.run("r1"), "staging")) == 2
     assert main(promotion(world, world.run("r2", "FAIL", candidate="x"), "dev")) == 1

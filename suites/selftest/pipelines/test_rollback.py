@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.objections import Refused
+from pipelines.targets import Release
+from pipelines.targets.directory import Folder
 from suites.selftest.pipelines.releases import World
 
 
@@ -87,6 +89,46 @@ def test_candidate_that_was_rolled_back_goes_nowhere_until_a_newer_verdict(world
     world.later(hours=2)
     world.promote(world.run("r3", candidate="atlas 2026.12", decided=100), "dev")
     assert world.runs_in("dev") == "r3"
+
+
+@pytest.mark.parametrize("killed_after", [False, True], ids=["before the target had it", "after the target had it"])
+def test_rollback_from_a_promotion_that_was_killed_is_a_decision_of_its_own(
+    world: World, monkeypatch: pytest.MonkeyPatch, killed_after: bool
+) -> None:
+    run, release = world.run("r3", candidate="atlas 2027.01"), Folder.release
+
+    def killed(target: Folder, what: Release) -> str:
+        if killed_after:
+            release(target, what)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Folder, "release", killed)
+        with pytest.raises(KeyboardInterrupt):
+            world.promote(run, "dev")
+    answer = world.rollback("dev", "r2", why="it was cut off")
+    assert (answer.again, answer.entry.content["why"]) == (False, "it was cut off")
+    assert world.kinds[4:] == ["promotion", "rollback", "released"]
+    there = world.deployed("dev")
+    assert there is not None
+    assert (there["signoff"]["run"], world.runs_in("dev")) == ("r2", "r2")
+    with pytest.raises(Refused, match="rolled back from this candidate by bob"):
+        world.promote(run, "dev")
+
+
+def test_rollback_that_was_killed_is_finished_and_keeps_its_first_reason(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Folder, "release", killed)
+        with pytest.raises(KeyboardInterrupt):
+            world.rollback("dev", "r1", why="pods hang")
+    answer = world.rollback("dev", "r1", why="disk full")
+    assert (answer.again, answer.entry.content["why"]) == (False, "pods hang")
+    assert world.kinds[4:] == ["rollback", "released"]
 
 
 def test_rollback_that_its_target_refused_is_no_state(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

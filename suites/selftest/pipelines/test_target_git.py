@@ -11,6 +11,7 @@ import pytest
 
 from pipelines.objections import Refused
 from pipelines.targets.git import Checkout
+from suites.selftest.pipelines import changed_by_hand
 from suites.selftest.pipelines.releases import World
 
 
@@ -80,13 +81,38 @@ def test_rollback_is_a_new_commit_with_the_earlier_digests(world: World, checkou
 def test_push_that_fails_is_no_release_and_is_made_good_by_the_next(world: World, checkout: Path) -> None:
     run = world.run("r1")
     remote = checkout.parent / "remote.git"
-    remote.rename(checkout.parent / "away.git")
+    hook = remote / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
     with pytest.raises(Refused, match="git push"):
         world.promote(run, "dev")
     assert world.runs_in("dev") == ""
-    (checkout.parent / "away.git").rename(remote)
+    hook.unlink()
     world.promote(run, "dev")
     assert "promoted/dev/2" in git(remote, "tag", "--list")
+
+
+def test_remote_that_is_gone_or_has_what_the_checkout_lacks_is_refused_before_anything_is_decided(
+    world: World, checkout: Path
+) -> None:
+    run = world.run("r1")
+    remote = checkout.parent / "remote.git"
+    remote.rename(checkout.parent / "away.git")
+    with pytest.raises(Refused, match="git ls-remote"):
+        world.promote(run, "dev")
+    (checkout.parent / "away.git").rename(remote)
+    git(checkout.parent, "config", "--file", "gitconfig", "user.name", "Other")
+    git(checkout.parent, "config", "--file", "gitconfig", "user.email", "other@example.invalid")
+    git(checkout.parent, "clone", "-q", "remote.git", "other")
+    git(checkout, "push", "-q", "origin", "main")
+    git(checkout.parent / "other", "pull", "-q", "origin", "main")
+    git(checkout.parent / "other", "commit", "-q", "--allow-empty", "-m", "by somebody else")
+    git(checkout.parent / "other", "push", "-q", "origin", "HEAD:main")
+    with pytest.raises(Refused, match="pull it first"):
+        world.promote(run, "dev")
+    assert "promotion" not in world.kinds
+    git(checkout, "pull", "-q", "origin", "main")
+    world.promote(run, "dev")
 
 
 def test_tag_that_holds_another_release_is_refused(world: World, checkout: Path) -> None:
@@ -96,17 +122,30 @@ def test_tag_that_holds_another_release_is_refused(world: World, checkout: Path)
     assert world.runs_in("dev") == ""
 
 
-def test_file_that_was_edited_by_hand_is_refused(world: World, checkout: Path) -> None:
-    run = world.run("r1")
-    world.promote(run, "dev")
+@pytest.mark.parametrize("change", ["edited", "committed", "put back", "removed", "tag moved", "tag moved there"])
+def test_release_that_was_changed_by_hand_is_refused_and_written_over_with_a_reason(
+    world: World, checkout: Path, change: str
+) -> None:
+    first, second = world.run("r1"), world.run("r2", candidate="atlas 2026.12")
+    world.promote(first, "dev")
+    world.promote(second, "dev")
     file = checkout / "environments" / "dev.json"
-    file.write_text(file.read_text().replace("sha256:", "sha256:0", 1))
-    with pytest.raises(Refused, match="not as it was committed"):
-        world.promote(run, "dev")
-    git(checkout, "commit", "-q", "-am", "by hand")
-    shutil.rmtree(world.root / "ledger")
-    with pytest.raises(Refused, match="did not decide"):
-        world.promote(run, "dev")
+    match change:
+        case "edited" | "committed":
+            file.write_text(file.read_text().replace("sha256:", "sha256:0", 1))
+        case "put back":
+            git(checkout, "checkout", "-q", "promoted/dev/0", "--", "environments/dev.json")
+        case "removed":
+            file.unlink()
+        case "tag moved":
+            git(checkout, "tag", "-f", "-a", "promoted/dev/2", "promoted/dev/0^{}", "-m", "forged")
+        case "tag moved there":
+            git(checkout.parent / "remote.git", "update-ref", "refs/tags/promoted/dev/2", "promoted/dev/0")
+    if change in ("committed", "put back"):
+        git(checkout, "commit", "-q", "-am", "by hand")
+    changed_by_hand.require_refused_and_then_written_over(world, "dev", "r1", second)
+    remote = checkout.parent / "remote.git"
+    assert git(remote, "show", "main:environments/dev.json") == file.read_text().rstrip()
 
 
 @pytest.mark.parametrize("broken", ["no checkout", "no identity", "no branch", "no remote"])

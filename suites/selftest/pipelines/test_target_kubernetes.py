@@ -18,7 +18,7 @@ from pipelines.objections import Refused
 from pipelines.targets.cluster import PROMOTED, Namespace
 from reports import attest
 from reports.model import EnvironmentUnfit
-from suites.selftest.pipelines import apiserver
+from suites.selftest.pipelines import apiserver, changed_by_hand
 from suites.selftest.pipelines.releases import World, edit
 
 pytestmark = [
@@ -149,9 +149,49 @@ def test_same_release_again_changes_nothing_in_the_cluster(api: Any, namespace: 
 def test_config_map_of_somebody_else_is_not_overwritten(api: Any, namespace: str, world: World) -> None:
     body = {"metadata": {"name": PROMOTED}, "data": {TWO.replace(":", "."): "by hand"}}
     client.CoreV1Api(api).create_namespaced_config_map(namespace, body)
-    with pytest.raises(Refused, match="not what a promotion writes"):
+    with pytest.raises(Refused, match=rf"is {TWO.replace(':', '.')}, where nothing should be"):
         world.promote(run_of(world, "r1", ONE, "one"), "dev")
     assert client.CoreV1Api(api).read_namespaced_config_map(PROMOTED, namespace).data == body["data"]
+
+
+@pytest.mark.parametrize("change", ["digest let in", "release put back", "removed", "namespace marked"])
+def test_namespace_that_was_changed_by_hand_is_refused_and_written_over_with_a_reason(
+    api: Any, namespace: str, world: World, change: str
+) -> None:
+    core = client.CoreV1Api(api)
+    world.promote(run_of(world, "r1", ONE, "one"), "dev")
+    first = core.read_namespaced_config_map(PROMOTED, namespace)
+    run = run_of(world, "r2", TWO, "two")
+    world.promote(run, "dev")
+    match change:
+        case "digest let in":
+            core.patch_namespaced_config_map(PROMOTED, namespace, {"data": {f"sha256.{'c' * 64}": "by hand"}})
+        case "release put back":
+            core.patch_namespaced_config_map(PROMOTED, namespace, {"data": first.data})
+        case "removed":
+            core.delete_namespaced_config_map(PROMOTED, namespace)
+        case "namespace marked":
+            core.patch_namespace(namespace, {"metadata": {"labels": {"seatrial/candidate": "other"}}})
+    changed_by_hand.require_refused_and_then_written_over(world, "dev", "r1", run)
+    allowed = set(core.read_namespaced_config_map(PROMOTED, namespace).data)
+    assert ONE.replace(":", ".") in allowed
+    assert {TWO.replace(":", "."), f"sha256.{'c' * 64}"} & allowed == set()
+
+
+def test_deployment_that_was_made_anew_is_no_change_by_hand_and_is_labelled_again(
+    api: Any, namespace: str, world: World
+) -> None:
+    apps = client.AppsV1Api(api)
+    template = {"metadata": {"labels": {"app": "x"}}, "spec": apiserver.pod("x")["spec"]}
+    body = {"metadata": {"name": "x"}, "spec": {"selector": {"matchLabels": {"app": "x"}}, "template": template}}
+    apps.create_namespaced_deployment(namespace, body)
+    world.target = Namespace(api, namespace, "x")
+    run = run_of(world, "r1", ONE, "one")
+    world.promote(run, "dev")
+    apps.delete_namespaced_deployment("x", namespace)
+    apps.create_namespaced_deployment(namespace, body)
+    assert world.promote(run, "dev").again
+    assert "seatrial/candidate" in apps.read_namespaced_deployment("x", namespace).metadata.labels
 
 
 @pytest.mark.parametrize("broken", ["no namespace", "another environment", "no deployment"])

@@ -14,7 +14,7 @@ from pipelines.targets import TargetError
 from pipelines.targets.oci import RELEASE_TYPE, SIGNOFF_TYPE, Image
 from pipelines.targets.registry import MANIFEST, Repository
 from reports import attest, verification
-from suites.selftest.pipelines import registry
+from suites.selftest.pipelines import changed_by_hand, registry
 from suites.selftest.pipelines.releases import World, edit
 
 pytestmark = pytest.mark.timeout(1200)  # the first run on a machine builds the registry
@@ -121,9 +121,27 @@ def test_image_that_was_not_tested_or_not_pushed_is_refused(world: World, reposi
 def test_release_note_by_somebody_else_is_refused(world: World, repository: Repository) -> None:
     digest = registry.push_image(repository)
     repository.put_manifest("seatrial-dev", tag(repository, digest), MANIFEST)
-    with pytest.raises(Refused, match=r"not what a promotion writes|did not decide"):
+    with pytest.raises(Refused, match=r"the manifest .* under the tag seatrial-dev, where nothing should be"):
         world.promote(run_of(world, "r1", digest), "dev", digests=[digest])
     assert repository.manifest("dev") is None
+
+
+@pytest.mark.parametrize("change", ["tag moved", "tag and note put back", "note of somebody else"])
+def test_tag_that_was_changed_by_hand_is_refused_and_written_over_with_a_reason(
+    world: World, repository: Repository, change: str
+) -> None:
+    first, second = (registry.push_image(repository, text) for text in ("one", "two"))
+    world.promote(run_of(world, "r1", first), "dev", digests=[first])
+    note = tag(repository, "seatrial-dev")
+    run = run_of(world, "r2", second, "atlas 2026.12")
+    world.promote(run, "dev", digests=[second])
+    if change != "note of somebody else":
+        repository.put_manifest("dev", tag(repository, first), MANIFEST)
+    if change != "tag moved":
+        forged = note if change == "tag and note put back" else tag(repository, first)
+        repository.put_manifest("seatrial-dev", forged, MANIFEST)
+    changed_by_hand.require_refused_and_then_written_over(world, "dev", "r1", run, digests=[second])
+    assert tag(repository, "dev") == tag(repository, first)
 
 
 def test_registry_that_is_gone_is_no_release(world: World) -> None:
