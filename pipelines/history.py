@@ -95,7 +95,8 @@ def _lines(found: Comparison) -> Iterable[str]:
         yield f"{word:<7} {run.verdict:<13} {run.candidate} {run.digest[:12]}  {run.run}"
     for title, changes in (("component", found.components), ("figure", found.figures)):
         for item in changes:
-            yield f"{title} {item.what}: {item.before} -> {item.after}"
+            judged = " (worse)" if item.worse else " (better)" if item.better else ""
+            yield f"{title} {item.what}: {item.before} -> {item.after}{judged}"
     for item in found.clauses:
         yield f"{'WORSE ' if item.worse else ''}{item.what}: {item.before} -> {item.after}"
     worse = sum(item.worse for item in found.clauses)

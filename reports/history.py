@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ FILE = "history.json"
 VERSION = 2
 HASHED = 64 * 1024
 """Bytes up to which a file's digest is checked each time; of a larger one its size is, unless all is asked for."""
+BETTER = ("lower", "higher")
 ORDER = ("fail", "could-not-run", "missing", "waived", "pass", "not-applicable", "uncovered")
 """Standings, the worst first."""
 
@@ -32,8 +33,8 @@ ORDER = ("fail", "could-not-run", "missing", "waived", "pass", "not-applicable",
 class Summary:
     """stages: name -> verdict. counts: results by outcome. clauses: id -> standing. unproven: test -> outcome of each
     test that did not pass at its first attempt; flakes: those of them that passed on a retry. plan: digest of the
-    planned tests. figures: "stage/figure" -> worst value. minutes: stage -> how long its tests took. bound: file ->
-    (bytes, sha256)."""
+    planned tests. figures: "stage/figure" -> worst value; better: which way each is better, "lower" or "higher".
+    minutes: stage -> how long its tests took. bound: file -> (bytes, sha256)."""
 
     run: str
     candidate: str
@@ -50,6 +51,7 @@ class Summary:
     flakes: Sequence[str] = ()
     plan: str = ""
     figures: Mapping[str, float] = field(default_factory=dict)
+    better: Mapping[str, str] = field(default_factory=dict)
     minutes: Mapping[str, float] = field(default_factory=dict)
     bound: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     version: int = VERSION
@@ -89,6 +91,12 @@ def summarise(run: RunFolder) -> Summary:
             for decision in decisions
             for item in decision.measurements
             if item.value is not None
+        },
+        better={
+            f"{decision.stage}/{item.figure}": item.direction
+            for decision in decisions
+            for item in decision.measurements
+            if item.direction in BETTER
         },
         minutes=_minutes(run),
         bound={name: ((run.path / name).stat().st_size, digest) for name, digest in run.digests().items()},
@@ -205,12 +213,13 @@ def flakes(runs: Iterable[Summary]) -> list[Flake]:
 
 @dataclass(frozen=True)
 class Change:
-    """One clause, component or figure that is not the same in two runs. worse: the second is worse in it."""
+    """One clause, component or figure that is not the same in two runs. worse, better: the second is that in it."""
 
     what: str
     before: str
     after: str
     worse: bool = False
+    better: bool = False
 
 
 @dataclass(frozen=True)
@@ -243,7 +252,7 @@ def compare(first: Summary, second: Summary) -> Comparison:
         second,
         clauses,
         _differences(first.components, second.components),
-        _differences(first.figures, second.figures),
+        _figures(first, second),
         len(names) - len(clauses),
     )
 
@@ -265,6 +274,25 @@ def _differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Ch
         for name in sorted({*first, *second})
         if first.get(name) != second.get(name)
     ]
+
+
+def _figures(first: Summary, second: Summary) -> list[Change]:
+    """Which way a figure is better is what the later run's policy says, or the earlier one's."""
+    ways = {**first.better, **second.better}
+    found = []
+    for change in _differences(first.figures, second.figures):
+        was, now = first.figures.get(change.what), second.figures.get(change.what)
+        way = ways.get(change.what)
+        if was is not None and now is not None and way:
+            worse = moved_wrong(now, was, way)
+            change = replace(change, worse=worse, better=not worse)
+        found.append(change)
+    return found
+
+
+def moved_wrong(value: float, before: float, way: str) -> bool:
+    """Whether a figure moved the wrong way. way: which is better, "lower" or "higher"."""
+    return value > before if way == "lower" else value < before
 
 
 def _changed(folder: Path, summary: Summary, everything: bool) -> str:
@@ -296,6 +324,7 @@ def _taken(data: Mapping[str, Any]) -> Summary:
         name: dict(data[name])
         for name in ("components", "stages", "counts", "clauses", "unproven", "figures", "minutes")
     }
+    tables["better"] = {str(name): str(way) for name, way in data.get("better", {}).items() if way in BETTER}
     flaky = tuple(str(test) for test in data["flakes"])
     return Summary(**{**data, **tables, "bound": bound, "flakes": flaky, "verdict": Verdict(data["verdict"])})
 

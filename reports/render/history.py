@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 import jinja2
 
-from reports.history import Comparison, Summary, flakes
+from reports.history import Comparison, Summary, flakes, moved_wrong
 from reports.render import words
-from reports.render.trends import line_of, points
+from reports.render.trends import line_of, points, shown
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_POINTS = 200
@@ -38,22 +38,32 @@ def comparison_page(found: Comparison) -> str:
 
 
 def trends(runs: Sequence[Summary]) -> list[dict[str, Any]]:
-    """Every figure over the runs that measured it: its line as SVG points, its last value, its least and its most."""
+    """Every figure over the runs that measured it: its line as SVG points, its last value, its least and most,
+    which way is better and what the last value is beside the one before."""
     series: dict[str, list[float]] = {}
+    ways: dict[str, str] = {}
     for run in runs:
+        ways.update(run.better)
         for name, value in run.figures.items():
-            series.setdefault(name, []).append(float(value))
-    return [
-        {
-            "name": name,
-            "points": line_of(points(values[-MOST_POINTS:], min(values), max(values))),
-            "last": values[-1],
-            "least": min(values),
-            "most": max(values),
-            "number": len(values),
-        }
-        for name, values in sorted(series.items())
-    ]
+            series.setdefault(name, []).append(value)
+    return [_trend(name, values, ways.get(name, "")) for name, values in sorted(series.items())]
+
+
+def _trend(name: str, values: Sequence[float], way: str) -> dict[str, Any]:
+    """way: which is better, "" where no policy says. moved: what the last value is beside the one before."""
+    moved = ""
+    if way and len(values) > 1 and values[-1] != values[-2]:
+        moved = "worse" if moved_wrong(values[-1], values[-2], way) else "better"
+    return {
+        "name": name,
+        "points": line_of(points(values[-MOST_POINTS:], min(values), max(values))),
+        "last": values[-1],
+        "least": min(values),
+        "most": max(values),
+        "number": len(values),
+        "way": way,
+        "moved": moved,
+    }
 
 
 def _page(name: str, **given: Any) -> str:
@@ -65,7 +75,7 @@ def _page(name: str, **given: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(clean=words.clean, when=words.when, short=words.short)
-    environment.globals.update(symbols=SYMBOLS, plural=words.plural)
+    environment.globals.update(symbols=SYMBOLS, plural=words.plural, shown=shown)
     style = (TEMPLATES / "history.css").read_text(encoding="utf-8")
     script = (TEMPLATES / "history.js").read_text(encoding="utf-8") if name == "history.html" else ""
     policy = f"default-src 'none'; style-src {_source(style)}; base-uri 'none'; form-action 'none'"

@@ -15,7 +15,7 @@ EDGE = 4.0
 
 @dataclass(frozen=True)
 class Plot:
-    """One figure over the runs that have it, the oldest first.
+    """One figure over the runs that have it, the oldest first. better: "lower", "higher" or "" where nobody says.
 
     line: SVG points. dots: (x, y) of each. limit: y of the threshold, None where there is none within the plot.
     """
@@ -28,6 +28,7 @@ class Plot:
     dots: tuple[tuple[float, float], ...]
     limit: float | None = None
     threshold: float | None = None
+    better: str = ""
 
     @property
     def last(self) -> str:
@@ -36,11 +37,21 @@ class Plot:
     @property
     def words(self) -> str:
         """The plot for those who cannot see it."""
-        told = f"{self.name}: {self.last} now"
+        now = f"{self.name}: {self.last} now"
+        return now + (f", {self.beside}" if len(self.values) > 1 else f"; {self.beside}" if self.beside else "")
+
+    @property
+    def beside(self) -> str:
+        """What the last value stands beside: those before it, its limit, and which way is better."""
+        told = []
         if len(self.values) > 1:
             low, high = shown(min(self.values), self.unit), shown(max(self.values), self.unit)
-            told += f", {shown(self.values[-2], self.unit)} before, from {low} to {high} in {len(self.values)} runs"
-        return told + ("" if self.threshold is None else f"; the limit is {shown(self.threshold, self.unit)}")
+            told.append(f"{shown(self.values[-2], self.unit)} before, from {low} to {high} in {len(self.values)} runs")
+        if self.threshold is not None:
+            told.append(f"the limit is {shown(self.threshold, self.unit)}")
+        if self.better:
+            told.append(f"{self.better} is better")
+        return "; ".join(told)
 
 
 def shown(value: float, unit: str) -> str:
@@ -60,8 +71,11 @@ def plots(runs: Sequence[Summary], limits: Mapping[str, float]) -> list[Plot]:
         for name, value in run.figures.items():
             series.setdefault((name, ""), []).append((run.run, value))
     current = runs[-1].run if runs else ""
+    ways = runs[-1].better if runs else {}
     return [
-        _plot(name, unit, found, limits.get(name)) for (name, unit), found in series.items() if found[-1][0] == current
+        _plot(name, unit, found, limits.get(name), "higher" if unit == "%" else ways.get(name, ""))
+        for (name, unit), found in series.items()
+        if found[-1][0] == current
     ]
 
 
@@ -94,7 +108,7 @@ def line_of(dots: Sequence[tuple[float, float]]) -> str:
     return " ".join(f"{x:g},{y:g}" for x, y in dots)
 
 
-def _plot(name: str, unit: str, found: Sequence[tuple[str, float]], limit: float | None) -> Plot:
+def _plot(name: str, unit: str, found: Sequence[tuple[str, float]], limit: float | None, better: str) -> Plot:
     values = tuple(value for _, value in found)
     # A share is shown in what it moved by; an amount from nothing up, so that twice as much looks like it.
     low, high = (min(values), 100.0) if unit == "%" else (min(0.0, *values), max(values))
@@ -102,4 +116,4 @@ def _plot(name: str, unit: str, found: Sequence[tuple[str, float]], limit: float
         high = max(high, limit)
     dots = points(values, low, high)
     drawn = None if limit is None or limit > high else height(limit, low, high)
-    return Plot(name, unit, tuple(run for run, _ in found), values, line_of(dots), dots, drawn, limit)
+    return Plot(name, unit, tuple(run for run, _ in found), values, line_of(dots), dots, drawn, limit, better)

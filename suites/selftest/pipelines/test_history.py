@@ -20,6 +20,7 @@ from reports.model import Verdict
 from reports.render import history as pages
 from reports.render.all import render_all
 from suites.selftest.reports import synthetic
+from suites.selftest.reports.browser import value_in
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -158,6 +159,57 @@ def test_trend_of_a_figure_spans_the_runs_that_measured_it() -> None:
     assert (found["last"], found["least"], found["most"], found["number"]) == (2.0, 1.0, 3.0, 3)
     heights = [float(point.partition(",")[2]) for point in found["points"].split()]
     assert heights[0] < heights[2] < heights[1]  # SVG counts from the top.
+
+
+def test_figure_that_moved_the_wrong_way_is_marked_by_the_policy_of_the_newest_run() -> None:
+    way = {"dev/ms": "lower", "dev/rate": "higher"}
+    runs = [summary("r1", figures={"dev/ms": 1, "dev/rate": 1, "dev/own": 1}), summary("r2", better=way)]
+    runs[1] = dataclasses.replace(runs[1], figures={"dev/ms": 2, "dev/rate": 2, "dev/own": 2})
+    found = {item["name"]: (item["way"], item["moved"]) for item in pages.trends(runs)}
+    assert found == {"dev/ms": ("lower", "worse"), "dev/rate": ("higher", "better"), "dev/own": ("", "")}
+    compared = history.compare(*runs)
+    assert {item.what: (item.worse, item.better) for item in compared.figures} == {
+        "dev/ms": (True, False), "dev/rate": (False, True), "dev/own": (False, False),
+    }  # fmt: skip
+    assert not compared.is_worse, "figures change no exit code"
+    text = pages.index_page(runs, [], {})
+    assert "↓ lower" in text
+    assert "↑ higher" in text
+    assert history.read(history.text_of(runs[1]).encode()).better == way
+
+
+def test_direction_of_a_figure_comes_from_the_decision(tmp_path: Path) -> None:
+    folder = synthetic.write(tmp_path / "r")
+    path = folder / "decisions" / "dev.json"
+    measured = {"figure": "minutes", "standing": "pass", "direction": "lower", "value": 2.0}
+    path.write_text(json.dumps({**json.loads(path.read_text()), "measurements": [measured]}))
+    assert history.summarise(run_folder.load(folder)).better == {"dev/minutes": "lower"}
+
+
+@pytest.mark.parametrize("width", [390, 500, 901, 1280])
+def test_index_in_a_browser_breaks_no_word_of_a_header_and_scrolls_only_in_its_tables(
+    width: int, tmp_path: Path
+) -> None:
+    figures = {"staging/policy-window-ms": 429, "dev/results-per-second": 3.25}
+    stages = {"dev": "PASS", "staging": "INCONCLUSIVE", "production": ""}
+    counts = {"pass": 994, "not-applicable": 82}
+    test = "suites/csi/node/test_stage.py::test_node_stage_volume_twice_with_other_arguments[block-something-else]"
+    runs = [
+        dataclasses.replace(
+            summary(f"r{at}", figures=figures, stages=stages, counts=counts, flakes=(test,)),
+            run=f"20261124-22105{at}-2da9", candidate="kubernetes-1.37 2026.11.1", verdict=Verdict.INCONCLUSIVE,
+        )
+        for at in range(3)
+    ]  # fmt: skip
+    expression = (
+        "(()=>{const lines=e=>{const r=doc.createRange();r.selectNodeContents(e);"
+        "return new Set([...r.getClientRects()].map(b=>Math.round(b.top))).size};"
+        "const heads=[...doc.querySelectorAll('th')].filter(e=>e.textContent&&!e.textContent.includes(' '));"
+        "const short=[...doc.querySelectorAll('td.short, td time')];const room=doc.documentElement;"
+        "return [heads.length>9,short.length>4,room.scrollWidth<=room.clientWidth,"
+        "[...heads,...short].filter(e=>lines(e)>1).map(e=>e.textContent)]})()"
+    )
+    assert value_in(tmp_path, pages.index_page(runs, [], {}), width, expression) == "[true,true,true,[]]"
 
 
 def test_flakes_count_retries_and_the_next_run_of_the_same_candidate() -> None:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import shutil
-import subprocess
-from html import escape, unescape
 from pathlib import Path
 
 import pytest
@@ -15,6 +12,7 @@ from reports import findings
 from reports.history import summarise
 from reports.render.html import TEMPLATES, page_of, render_html
 from suites.selftest.reports import synthetic
+from suites.selftest.reports.browser import value_in
 from suites.selftest.reports.page import Page
 
 STYLE = (TEMPLATES / "style.css").read_text(encoding="utf-8")
@@ -106,27 +104,11 @@ def test_page_fits_a_phone_by_its_style(page: Page) -> None:
 
 
 def in_browser(tmp_path: Path, width: int, expression: str) -> str:
-    """The value of a JavaScript expression over the page, where `doc` is its document, in a frame of that width."""
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("could not run: no Chromium here, so the page was not measured in a browser")
+    """The value of an expression over a report."""
     told = findings.of_folder(synthetic.write(tmp_path / "r"))
     now = summarise(told.run)
     source = page_of(told, [dataclasses.replace(now, run=f"older-{number}") for number in range(3)])
-    frame = (
-        f'<!DOCTYPE html><iframe id="f" width="{width}" height="800" srcdoc="{escape(source)}"></iframe>'
-        '<p id="out"></p>'
-        f'<script>onload=()=>{{const doc=document.getElementById("f").contentDocument;'
-        f'document.getElementById("out").textContent="value "+JSON.stringify({expression})}}</script>'
-    )
-    (tmp_path / "frame.html").write_text(frame, encoding="utf-8")
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-    flags += ["--disable-background-networking", "--disable-component-update", f"--user-data-dir={tmp_path}/profile"]
-    command = [browser, *flags, "--dump-dom", (tmp_path / "frame.html").as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=True)
-    found = re.search(r'<p id="out">value (.*?)</p>', done.stdout)
-    assert found is not None, done.stdout[-2000:]
-    return unescape(found[1])
+    return value_in(tmp_path, source, width, expression)
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280])

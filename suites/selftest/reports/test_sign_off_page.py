@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -170,7 +171,8 @@ def test_plot_says_in_words_what_it_shows(folder: Path) -> None:
     assert pass_rates(before)["cni"] > pass_rates(now)["cni"] > 0
     drawn = {plot.name: plot for plot in plots([before, now], {})}
     cni = drawn["cni: clauses that pass"]
-    assert cni.words.endswith(f"{pass_rates(before)['cni']:.1f} % in 2 runs".replace(".0 %", " %"))
+    ending = f"{pass_rates(before)['cni']:.1f} % in 2 runs; higher is better".replace(".0 %", " %")
+    assert cni.words.endswith(ending)
     assert cni.dots[0][1] < cni.dots[1][1], "the better one is higher up"
     assert drawn["staging: tests took"].last == "2.8 min"
     limited = plots([now], {"x": 5.0})
@@ -185,3 +187,5 @@ def test_limit_of_a_figure_is_drawn_unless_it_is_far_away(folder: Path) -> None:
     assert near.limit is not None
     assert near.limit < near.dots[0][1]
     assert (far.limit, far.words) == (None, "staging/x: 10 now; the limit is 900")
+    judged = dataclasses.replace(measured, better={"staging/x": "lower"})
+    assert plots([judged], {})[-1].words == "staging/x: 10 now; lower is better"
