@@ -23,6 +23,9 @@ from reports.run_folder import RunFolder, RunFolderError, Stage, Waiver, moment
 # Worst first: where two stages judge one clause, the worse standing is shown.
 STANDINGS = ("fail", "missing", "could-not-run", "waived", "pass", "not-applicable", "uncovered", "not-in-run")
 
+OPEN = ("missing", "could-not-run", "uncovered", "not-in-run")
+"""Standings of clauses of which a run says nothing. One that is not applicable has an answer."""
+
 
 @dataclass(frozen=True)
 class ClauseRow:
@@ -84,6 +87,12 @@ class Findings:
             if not suite or row.clause.suite == suite:
                 tally[row.standing] += 1
         return tally
+
+    @property
+    def open_clauses(self) -> int:
+        """Number of clauses of which the run says nothing."""
+        counts = self.counts()
+        return sum(counts[standing] for standing in OPEN)
 
     def outcomes(self) -> dict[str, int]:
         """Number of tests by outcome over all stages, plus `error`, `missing` and, among the passes, `flaky`."""

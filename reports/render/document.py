@@ -184,7 +184,10 @@ def _untested(found: Findings) -> Block:
         for item in sorted(found.untested, key=lambda item: not item.required)
     ]
     required = sum(1 for item in found.untested if item.required and item.kind != "not-applicable")
-    told = f"{plural(len(rows), 'thing')} of which this says nothing, {required} of them required."
+    told = (
+        f"{found.open_clauses} of {plural(len(found.rows), 'clause')} without a finding, {required} of them required. "
+    )
+    told += f"Not applicable: {found.counts()['not-applicable']}. All {len(rows)} entries of the list:"
     return Block("Not tested", (told,) if rows else (), ("Required", "Kind", "What", "Why"), tuple(rows))
 
 

@@ -18,7 +18,7 @@ import jinja2
 from reports import findings as findings_module
 from reports.catalogue import Catalogue
 from reports.failed_tests import tally_of
-from reports.findings import STANDINGS, UNTESTED, Findings
+from reports.findings import OPEN, STANDINGS, UNTESTED, Findings, Untested
 from reports.history import Summary, summarise
 from reports.model import Evidence, Level, Part
 from reports.reasons import informing
@@ -30,6 +30,10 @@ from reports.run_folder import RunFolder, Stage
 TEMPLATES = Path(__file__).parent / "templates"
 INLINE_LIMIT = 16 * 1024  # bytes of one evidence file shown in the page; of a longer one the end is shown
 INLINE_BUDGET = 1024 * 1024  # bytes of evidence shown in the whole page
+_ENDED = {
+    "pass": "passed", "fail": "failed", "error": "broke", "could-not-run": "could not run",
+    "not-applicable": "not applicable",
+}  # fmt: skip
 JUDGED = ("pass", "fail", "waived")
 # symbol and word of each verdict and standing: never colour alone.
 SYMBOLS = {
@@ -147,7 +151,7 @@ def _suite_view(found: Findings, suite: str) -> dict[str, Any]:
         "rows": rows,
         "counts": counts,
         "judged": sum(counts[key] for key in JUDGED),
-        "unjudged": sum(value for key, value in counts.items() if key not in JUDGED),
+        "unjudged": sum(counts[key] for key in OPEN),
         "duration": sum(row.duration for row in rows),
         "bar": _bar(counts, len(rows)),
         "open": any(row.standing in ("fail", "missing") for row in rows),
@@ -157,7 +161,7 @@ def _suite_view(found: Findings, suite: str) -> dict[str, Any]:
 def _level_view(found: Findings, level: Level) -> dict[str, Any]:
     rows = [row for row in found.rows if row.clause.level is level]
     counts = {standing: sum(1 for row in rows if row.standing == standing) for standing in STANDINGS}
-    unjudged = sum(value for key, value in counts.items() if key not in JUDGED)
+    unjudged = sum(counts[key] for key in OPEN)
     return {"name": level.value, "counts": counts, "unjudged": unjudged, "duration": sum(row.duration for row in rows)}
 
 
@@ -179,6 +183,7 @@ def _tested_view(found: Findings) -> dict[str, Any]:
         "total": len(found.rows),
         "counts": counts,
         "results": sum(value for key, value in outcomes.items() if key not in ("missing", "flaky")),
+        "outcomes": ", ".join(f"{outcomes[key]} {word}" for key, word in _ENDED.items() if outcomes[key]),
         "bar": _bar(counts, len(found.rows)),
     }
 
@@ -188,11 +193,23 @@ def _untested_view(found: Findings) -> dict[str, Any]:
     for kind, (heading, meaning) in UNTESTED.items():
         items = [item for item in found.untested if item.kind == kind]
         if items:
-            groups.append({"kind": kind, "heading": heading, "meaning": meaning, "items": items})
-    counts = found.counts()
-    clauses = sum(counts[key] for key in ("missing", "could-not-run", "uncovered", "not-in-run"))
+            counted = _counted(found, kind, items)
+            groups.append({"kind": kind, "heading": heading, "meaning": meaning, "items": items, "counted": counted})
     required = sum(1 for item in found.untested if item.required and item.kind != "not-applicable")
-    return {"groups": groups, "clauses": clauses, "required": required, "not_applicable": counts["not-applicable"]}
+    not_applicable = found.counts()["not-applicable"]
+    return {
+        "groups": groups, "clauses": found.open_clauses, "required": required, "not_applicable": not_applicable,
+    }  # fmt: skip
+
+
+def _counted(found: Findings, kind: str, items: Sequence[Untested]) -> str:
+    """How many clauses, and how many of what else: 13 clauses and 1 other thing."""
+    known = {row.clause.id for row in found.rows}
+    clauses = sum(item.what in known for item in items)
+    others = len(items) - clauses
+    noun = {"not-reached": "stage", "missing": "test"}.get(kind, "other thing" if clauses else "thing")
+    told = [words.plural(clauses, "clause")] if clauses else []
+    return " and ".join([*told, words.plural(others, noun)] if others else told)
 
 
 def _failure_views(found: Findings) -> list[dict[str, Any]]:

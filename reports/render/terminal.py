@@ -13,7 +13,7 @@ from typing import TextIO
 
 from reports import findings
 from reports.failed_tests import tally_of
-from reports.findings import STANDINGS, Findings
+from reports.findings import OPEN, STANDINGS, Findings
 from reports.model import Verdict
 from reports.render.document import headline
 from reports.render.html import JUDGED, LABELS
@@ -100,11 +100,11 @@ def _stages(found: Findings) -> list[str]:
 
 
 def _suites(found: Findings) -> list[str]:
-    lines = ["", f"  {'clauses of':<12}{'pass':>8}{'fail':>8}{'waived':>8}{'untested':>10}"]
+    lines = ["", f"  {'clauses of':<12}{'pass':>8}{'fail':>8}{'waived':>8}{'open':>8}{'n/a':>8}"]
     for suite in found.suites:
         counts = found.counts(suite)
-        rest = sum(value for key, value in counts.items() if key not in JUDGED)
-        lines.append(f"  {suite:<12}{counts['pass']:>8}{counts['fail']:>8}{counts['waived']:>8}{rest:>10}")
+        told = [counts["pass"], counts["fail"], counts["waived"], sum(counts[key] for key in OPEN)]
+        lines.append(f"  {suite:<12}" + "".join(f"{number:>8}" for number in [*told, counts["not-applicable"]]))
     return lines if len(lines) > 2 else []
 
 

@@ -76,8 +76,35 @@ def test_counts_on_the_page_are_those_of_the_findings(folder: Path, page: Page) 
     assert len(rows) == len(found.rows) == 28
     for standing, count in found.counts().items():
         assert sum(1 for row in rows if row.attributes["data-standing"] == standing) == count
-    assert "24 of 28 clauses judged by 26 tests" in page.text
-    assert "3 of 28 clauses without a finding, 2 required; 1 more not applicable" in page.text
+    assert "24 of 28 clauses judged" in page.text
+    assert "26 tests ended: " in page.text
+    assert "3 of 28 clauses without a finding, 2 of them required" in page.text
+    assert "The 1 clause that is not applicable is not among them." in page.text
+
+
+def test_badges_of_what_was_not_tested_say_what_they_count_and_add_up(folder: Path, page: Page) -> None:
+    found = findings.of_folder(folder)
+    badges = {
+        heading: next(
+            item.text.removeprefix(heading).strip()
+            for item in page.all("summary") if item.text.strip().startswith(heading)
+        )
+        for kind, (heading, _) in findings.UNTESTED.items() if any(item.kind == kind for item in found.untested)
+    }  # fmt: skip
+    counted = {heading: re.match(r"(\d+) clause", badge.strip()) for heading, badge in badges.items()}
+    clauses = {heading: int(match[1]) for heading, match in counted.items() if match}
+    assert clauses.pop("Not declared by the subject") == found.counts()["not-applicable"]
+    assert sum(clauses.values()) == found.open_clauses == 3
+    assert all(re.fullmatch(r"\d+ [a-z ]+( and \d+ [a-z ]+)?", badge.strip()) for badge in badges.values()), badges
+
+
+def test_table_of_suites_adds_up_to_all_clauses(tmp_path: Path) -> None:
+    found = findings.of_folder(synthetic.write(tmp_path / "r"))
+    for suite in found.suites:
+        counts = found.counts(suite)
+        judged = counts["pass"] + counts["fail"] + counts["waived"]
+        opened = sum(counts[standing] for standing in findings.OPEN)
+        assert judged + opened + counts["not-applicable"] == sum(row.clause.suite == suite for row in found.rows)
 
 
 def test_failure_shows_all_that_its_test_said(page: Page) -> None:

@@ -151,7 +151,7 @@ def test_trend_is_of_signed_earlier_runs_of_the_profile_only(folder: Path) -> No
     assert [item.run for item in history.earlier(found.run)] == ["a", "b"]
     assert [item.run for item in history.earlier(found.run, most=1)] == ["b"], "the newest"
     page = page_of(folder)
-    assert "The last 2 signed runs of the quick profile" in page.text
+    assert "after the last 2 signed runs of the quick profile" in page.text
     drawn = [item for item in page.all("svg") if "now" in item.attributes.get("aria-label", "")]
     assert len(drawn) == len(page.all("figure")) >= 5
     assert {len(item.attributes["points"].split()) for item in page.all("polyline")} == {3}
