@@ -21,10 +21,10 @@ def in_use_with(csi: Bench, capability: Any, capacity: Any = None) -> InUse:
     return brought_up(csi, volume, capability)
 
 
-def brought_up(csi: Bench, volume: Any, capability: Any) -> InUse:
+def brought_up(csi: Bench, volume: Any, capability: Any, readonly: bool = False) -> InUse:
     """The volume, published. NotApplicable: the driver says now that it has no such file system."""
     try:
-        return csi.bring_up(volume, capability)
+        return csi.bring_up(volume, capability, readonly)
     except Refused as refused:
         if refused.answer.code in REFUSED:
             name = capability.mount.fs_type or "such volume"

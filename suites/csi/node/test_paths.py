@@ -9,9 +9,11 @@ import pytest
 
 from fixtures.subjects.csi.bench import Bench, InUse, require_mounted
 from fixtures.subjects.csi.content import require_files, write_files
-from fixtures.subjects.csi.requests import block, messages, mount
+from fixtures.subjects.csi.leaks import mounts_below
+from fixtures.subjects.csi.requests import block, changed, messages, mount
 from reports.model import ClauseViolation, EnvironmentUnfit
 
+STAGE = "node.STAGE_UNSTAGE_VOLUME"
 LENGTH = 128  # bytes that every path field has to take
 
 
@@ -27,7 +29,7 @@ def bring_up_at(csi: Bench, staging: str, target: str) -> InUse:
     """A fresh volume, staged and published at these paths."""
     volume = csi.create()
     context = csi.attach(volume, mount())
-    if "node.STAGE_UNSTAGE_VOLUME" in csi.capabilities:
+    if STAGE in csi.capabilities:
         csi.client.call(csi.staging(volume, mount(), context, staging))
     else:
         staging = ""
@@ -55,7 +57,9 @@ def test_statistics_at_a_path_of_128_bytes_are_served(csi: Bench) -> None:
 
 
 @pytest.mark.clause("csi.node-publish.odd-path-is-served")
-@pytest.mark.parametrize("name", ["with spaces", "größe-日本", "both größe", "a,b=c:d"])
+@pytest.mark.parametrize(
+    "name", ["with spaces", "größe-日本", "both größe", "a,b=c:d", "back\\slash", "#50%40", 'it\'s "$x";&']
+)
 def test_volume_at_an_odd_path_is_served(csi: Bench, rng: Random, name: str) -> None:
     use = bring_up_at(csi, csi.path(f"s {name}"), f"t {name}")
     require_mounted(use.target)
@@ -79,3 +83,35 @@ def test_volume_with_something_empty_at_its_target_is_published(csi: Bench, kind
         require_mounted(use.target)
     elif not use.target.is_block_device():
         raise ClauseViolation("the volume is not at its target path", expected="a device", actual=str(use.target))
+
+
+@pytest.mark.clause("csi.node-publish.odd-path-is-served")
+@pytest.mark.parametrize("spelling", ["{}/", "{}//", "//{}"], ids=["slash", "slashes", "double slash"])
+def test_volume_at_a_path_of_another_spelling_is_served_and_taken_away(csi: Bench, rng: Random, spelling: str) -> None:
+    volume = csi.create()
+    context = csi.attach(volume, mount())
+    request = csi.staging(volume, mount(), context)
+    staging = spelling.format(request.staging_target_path) if STAGE in csi.capabilities else ""
+    if staging:
+        csi.client.call(changed(request, staging_target_path=staging))
+    use = InUse(volume, mount(), staging, csi.folder / "t", context)
+    target = spelling.format(use.target)
+    csi.client.call(changed(csi.publishing(use), target_path=target))
+    require_mounted(use.target)
+    require_files(use.target, write_files(use.target, rng), f"a publish at {target}")
+    csi.client.call(changed(csi.unpublishing(use), target_path=target))
+    if use.target.exists():
+        raise ClauseViolation("the target path is left", expected="nothing there", actual=str(use.target))
+    csi.take_down(use)
+    if mounts_below(csi.folder):
+        raise ClauseViolation("the staging path is left", expected="no mount", actual=mounts_below(csi.folder))
+
+
+@pytest.mark.clause("csi.node-unstage.nothing-stays-mounted")
+def test_staging_path_below_a_link_is_unstaged(csi: Bench) -> None:
+    csi.require(STAGE)
+    csi.place.make(csi.path("real/stage"))
+    (csi.folder / "link").symlink_to(csi.folder / "real")
+    csi.take_down(bring_up_at(csi, csi.path("link/stage"), "target"))
+    if mounts_below(csi.folder):
+        raise ClauseViolation("a stage below a link is left", expected="no mount", actual=mounts_below(csi.folder))
