@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 
 from pipelines.objections import Refused
 from pipelines.targets.git import Checkout
-from suites.selftest.pipelines import changed_by_hand
+from suites.selftest.pipelines import changed_by_hand, killing
 from suites.selftest.pipelines.releases import World
 
 
@@ -167,6 +168,30 @@ def test_checkout_that_cannot_take_a_release_is_refused_before_anything_is_decid
     with pytest.raises(Refused):
         world.promote(world.run("r1"), "dev")
     assert "promotion" not in world.kinds
+
+
+@pytest.mark.timeout(600)
+def test_promotion_that_is_killed_at_any_step_is_finished_by_the_same_command(world: World, tmp_path: Path) -> None:
+    run = world.run("r2", candidate="atlas 2026.12")
+    world.promote(world.run("r1"), "dev")
+    numbers = itertools.count()
+
+    def fresh() -> World:
+        root = tmp_path / f"copy-{next(numbers)}"
+        for name in ("remote.git", "gitops", "ledger"):
+            shutil.copytree(tmp_path / name, root / name)
+        for name in ("release.pem", "release.pub.pem", "ledger.pem", "ledger.pub.pem"):
+            shutil.copy(tmp_path / name, root)
+        git(root / "gitops", "remote", "set-url", "origin", str(root / "remote.git"))
+        copy = World(root, world.now)
+        copy.target = Checkout(root / "gitops" / "environments", "origin")
+        return copy
+
+    def act(copy: World) -> None:
+        copy.promote(run, "dev")
+
+    found = killing.require_whole_after_every_kill(fresh, act, act, "r2")
+    assert found == {("", "r1"), ("promotion", "r1"), ("promotion", "r2")}
 
 
 def test_tag_is_signed_where_git_is_told_to(world: World, checkout: Path) -> None:

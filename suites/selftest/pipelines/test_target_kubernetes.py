@@ -18,7 +18,8 @@ from pipelines.objections import Refused
 from pipelines.targets.cluster import PROMOTED, Namespace
 from reports import attest
 from reports.model import EnvironmentUnfit
-from suites.selftest.pipelines import apiserver, changed_by_hand
+from suites.selftest.pipelines import apiserver, changed_by_hand, killing
+from suites.selftest.pipelines.killing import WithLedger
 from suites.selftest.pipelines.releases import World, edit
 
 pytestmark = [
@@ -152,6 +153,26 @@ def test_config_map_of_somebody_else_is_not_overwritten(api: Any, namespace: str
     with pytest.raises(Refused, match=rf"is {TWO.replace(':', '.')}, where nothing should be"):
         world.promote(run_of(world, "r1", ONE, "one"), "dev")
     assert client.CoreV1Api(api).read_namespaced_config_map(PROMOTED, namespace).data == body["data"]
+
+
+def test_promotion_that_is_killed_at_any_step_is_finished_by_the_same_command(api: Any, world: World) -> None:
+    runs = [run_of(world, "r1", ONE, "one"), run_of(world, "r2", TWO, "two")]
+
+    def fresh() -> World:
+        number = next(_numbers)
+        client.CoreV1Api(api).create_namespace({"metadata": {"name": f"dev-{number}"}})
+        copy = WithLedger(world.root, world.now, number)
+        copy.target = Namespace(api, f"dev-{number}")
+        copy.promote(runs[0], "dev")
+        return copy
+
+    def act(copy: World) -> None:
+        # The connections of the test's own process are not those of the one that is killed.
+        api.rest_client.pool_manager.clear()
+        copy.promote(runs[1], "dev")
+
+    found = killing.require_whole_after_every_kill(fresh, act, act, "r2")
+    assert found == {("", "r1"), ("promotion", "r1"), ("promotion", "r2")}
 
 
 @pytest.mark.parametrize("change", ["digest let in", "release put back", "removed", "namespace marked"])

@@ -3,6 +3,7 @@ a referrer."""
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from pipelines.targets import TargetError
 from pipelines.targets.oci import RELEASE_TYPE, SIGNOFF_TYPE, Image
 from pipelines.targets.registry import MANIFEST, Repository
 from reports import attest, verification
-from suites.selftest.pipelines import changed_by_hand, registry
+from suites.selftest.pipelines import changed_by_hand, killing, registry
+from suites.selftest.pipelines.killing import WithLedger
 from suites.selftest.pipelines.releases import World, edit
 
 pytestmark = pytest.mark.timeout(1200)  # the first run on a machine builds the registry
@@ -142,6 +144,31 @@ def test_tag_that_was_changed_by_hand_is_refused_and_written_over_with_a_reason(
         repository.put_manifest("seatrial-dev", forged, MANIFEST)
     changed_by_hand.require_refused_and_then_written_over(world, "dev", "r1", run, digests=[second])
     assert tag(repository, "dev") == tag(repository, first)
+
+
+def test_promotion_that_is_killed_at_any_step_is_finished_by_the_same_command(
+    world: World, repository: Repository
+) -> None:
+    numbers = itertools.count()
+    digests = [registry.push_image(repository, text) for text in ("one", "two")]
+    runs = [run_of(world, "r1", digests[0]), run_of(world, "r2", digests[1], "atlas 2026.12")]
+
+    def fresh() -> World:
+        number = next(numbers)
+        copy = WithLedger(world.root, world.now, number)
+        copy.target = Image(Repository(f"http://{repository.name}/{number}"))
+        for text in ("one", "two"):
+            registry.push_image(copy.target.repository, text)
+        copy.promote(runs[0], "dev", digests=digests[:1])
+        return copy
+
+    def act(copy: World) -> None:
+        # The connections of the test's own process are not those of the one that is killed.
+        copy.target = Image(Repository(f"http://{copy.target.place.removeprefix('oci ')}"))
+        copy.promote(runs[1], "dev", digests=digests[1:])
+
+    found = killing.require_whole_after_every_kill(fresh, act, act, "r2")
+    assert found == {("", "r1"), ("promotion", "r1"), ("promotion", "r2")}
 
 
 def test_registry_that_is_gone_is_no_release(world: World) -> None:
