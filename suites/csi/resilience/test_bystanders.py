@@ -8,16 +8,20 @@ from typing import Any
 
 import pytest
 
-from fixtures.subjects.csi.bench import Bench
+from fixtures.subjects.csi.bench import Bench, InUse
 from fixtures.subjects.csi.groups import GROUPS, grouping, make_group, ungrouping
-from fixtures.subjects.csi.requests import block, changed, from_snapshot, from_volume, mount, span
+from fixtures.subjects.csi.requests import block, changed, from_snapshot, from_volume, messages, mount, span
 from reports.model import NotApplicable
 from suites.csi.requests.refusals import IMPOSSIBLE
 from suites.csi.resilience.bystanders import ATTACH, CLONE, SNAPSHOT, Bystanders, standing_by
 from suites.csi.resilience.test_kill_during_call import require_owned
+from suites.csi.volumes.confirmation import validating
 from suites.csi.volumes.growth import EXPAND, expanding
+from suites.csi.volumes.pages import all_entries
+from suites.csi.volumes.test_capacity import question
 from suites.csi.volumes.test_modification import MODIFY, modifying
 
+LIST_SNAPSHOTS = "controller.LIST_SNAPSHOTS"
 Deed = Callable[[Bench, Bystanders], Any]
 
 
@@ -111,6 +115,57 @@ def a_publish_in_conflict_is_refused(csi: Bench, system: Bystanders) -> None:
     csi.client.answer(csi.publishing(system.source, readonly=True))
 
 
+def a_volume_is_validated(csi: Bench, system: Bystanders) -> None:
+    for capability in (mount(), mount("MULTI_NODE_READER_ONLY"), block()):
+        csi.client.answer(validating(system.source.volume, [capability]))
+
+
+def the_capacity_is_asked_for(csi: Bench, _: Bystanders) -> None:
+    csi.client.answer(question(csi))
+
+
+def all_is_listed_by_single_entries(csi: Bench, _: Bystanders) -> None:
+    for capability, request in (
+        ("controller.LIST_VOLUMES", messages().ListVolumesRequest(max_entries=1)),
+        (LIST_SNAPSHOTS, messages().ListSnapshotsRequest(max_entries=1)),
+    ):
+        if capability in csi.capabilities:
+            all_entries(csi, request)
+
+
+def the_driver_is_asked_what_it_is(csi: Bench, _: Bystanders) -> None:
+    for kind in ("Probe", "GetPluginInfo", "GetPluginCapabilities", "NodeGetInfo", "NodeGetCapabilities"):
+        csi.client.call(getattr(messages(), f"{kind}Request")())
+
+
+def a_shared_volume_lives_on_the_other_node(csi: Bench, _: Bystanders) -> None:
+    second = csi.second_node()
+    shared = mount("MULTI_NODE_MULTI_WRITER")
+    use = second.bring_up(csi.create(shared), shared)
+    second.take_down(use)
+
+
+def the_volume_is_detached_from_the_other_node(csi: Bench, system: Bystanders) -> None:
+    csi.require(ATTACH)
+    csi.client.answer(csi.second_node().detaching(system.source.volume))
+
+
+def the_volume_is_taken_from_the_other_node(csi: Bench, system: Bystanders) -> None:
+    """Whose orchestrator has forgotten that it never was there. Any answer will do."""
+    second, volume = csi.second_node(), system.source.volume
+    never = InUse(volume, system.source.capability, second.path("never-staged"), second.folder / "never", {})
+    second.client.answer(second.unpublishing(never))
+    if "node.STAGE_UNSTAGE_VOLUME" in csi.capabilities:
+        second.client.answer(second.unstaging(never))
+
+
+def the_other_node_is_killed(csi: Bench, _: Bystanders) -> None:
+    second = csi.second_node()
+    if not second.driver.owned:
+        raise NotApplicable("the second driver was not started by us, so we do not kill it")
+    second.restart()
+
+
 def the_driver_is_killed(csi: Bench, _: Bystanders) -> None:
     csi.restart()
 
@@ -127,6 +182,14 @@ FAMILIES: dict[str, list[Deed]] = {
     "refusals": [
         a_creation_in_conflict_is_refused, a_snapshot_in_conflict_is_refused, an_expansion_beyond_all_room_is_refused,
         an_attachment_to_no_node_is_refused, a_publish_in_conflict_is_refused,
+    ],
+    "questions": [
+        a_volume_is_validated, the_capacity_is_asked_for, all_is_listed_by_single_entries,
+        the_driver_is_asked_what_it_is,
+    ],
+    "other-node": [
+        a_shared_volume_lives_on_the_other_node, the_volume_is_detached_from_the_other_node,
+        the_volume_is_taken_from_the_other_node,
     ],
 }  # fmt: skip
 
@@ -154,8 +217,9 @@ def test_deed_to_one_object_changes_no_other(csi: Bench, rng: Random, family: st
 
 
 @pytest.mark.clause("csi.bystanders.outlive-a-kill")
-def test_everything_is_as_it_was_after_a_kill(csi: Bench, rng: Random) -> None:
+@pytest.mark.parametrize("killed", [the_driver_is_killed, the_other_node_is_killed], ids=["here", "on the other node"])
+def test_everything_is_as_it_was_after_a_kill(csi: Bench, rng: Random, killed: Deed) -> None:
     require_owned(csi)
     system = standing_by(csi, rng)
-    follow(csi, system, [the_driver_is_killed])
+    follow(csi, system, [killed])
     system.require_usable("a kill of the driver")
