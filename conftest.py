@@ -3,6 +3,7 @@
 pytest_plugins = (
     "reports.recorder",
     "reports.retries",
+    "reports.repeats",
     "reports.shards",
     "fixtures.plugin",
     "fixtures.evidence",

@@ -5,11 +5,28 @@ A test that failed and then passed is a flake: its failure is not reproducible, 
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reports.model import Outcome, Result
+
+MOST_REPETITIONS = 100
+_REPETITION = re.compile(r"(?:\[|-)#\d+\]$")
+
+
+def repetition(test: str, number: int) -> str:
+    """What the record calls the number-th run of a repeated test (reports/repeats.py); the first is the test itself."""
+    return f"{test[:-1]}-#{number}]" if test.endswith("]") else f"{test}[#{number}]"
+
+
+def base_of(test: str) -> str:
+    """The test that this one repeats, or itself. Only what pytest collected has repetitions."""
+    found = _REPETITION.search(test) if "::" in test else None
+    if found is None:
+        return test
+    return test[: found.start()] + ("]" if found[0].startswith("-") else "")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from reports.attempts import base_of
 from reports.catalogue import Catalogue
 from reports.model import (
     Clause,
@@ -133,7 +134,9 @@ def repeat_command(test: str, config: pytest.Config) -> str:
         if word.startswith(_SUBJECT_OPTIONS):
             has_value = "=" not in word and len(given) > index + 1 and not given[index + 1].startswith("-")
             chosen += [word, given[index + 1]] if has_value and word not in _SWITCHES else [word]
-    return shlex.join(["python", "-m", "pytest", test, "--seed", str(getattr(config.option, "seed", 0)), *chosen])
+    return shlex.join(
+        ["python", "-m", "pytest", base_of(test), "--seed", str(getattr(config.option, "seed", 0)), *chosen]
+    )
 
 
 def evidence_in(folders: Sequence[str], run_dir: Path) -> tuple[Evidence, ...]:
