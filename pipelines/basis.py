@@ -11,12 +11,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipelines import quarantine
-from pipelines.comparing import counts
+from pipelines import holding, quarantine
 from pipelines.configuration import Misconfigured
+from pipelines.counting import counts, counts_of_tests
 from pipelines.measuring import measured
 from pipelines.statistics import Basis, Counts, still_worse, succeed
 from reports import attest, run_folder
+from reports.attempts import base_of
 from reports.model import Outcome, Result, Verdict
 from reports.record import RecordError
 from reports.run_folder import RunFolder, RunFolderError, moment
@@ -55,7 +56,8 @@ def of_run(run: Path) -> Basis:
 
 def _of(run: RunFolder, previous: Basis | None, signed: str, signoff: str) -> Basis:
     records = [record for stage in run.stages for record in stage.records]
-    compared = [item for stage in run.stages if stage.decision for item in stage.decision.comparisons]
+    compared = holding.called(run.stages)
+    held = holding.held(run.stages)
     file = run.path / "quarantine.toml"
     entries = quarantine.load(file) if file.is_file() else ()
     tests = frozenset(entry.test for entry in entries)
@@ -68,10 +70,11 @@ def _of(run: RunFolder, previous: Basis | None, signed: str, signoff: str) -> Ba
         run=run.id,
         signed=signed,
         signoff=signoff,
-        clauses=succeed(previous, counts(records, tests), compared),
+        clauses=succeed(previous.clauses if previous else {}, counts(records, tests), held.clauses),
         regressed=still_worse(previous, compared),
         figures=figures,
         clean=_clean(tests, previous, (result for record in records for result in record.results)),
+        tests=succeed(previous.tests if previous else {}, counts_of_tests(records, tests), held.tests),
     )
 
 
@@ -81,7 +84,7 @@ def _clean(tests: frozenset[str], previous: Basis | None, results: Iterable[Resu
     found = {test: before.get(test, 0) for test in tests}
     outcomes: dict[str, set[Outcome]] = {}
     for result in results:
-        outcomes.setdefault(result.test, set()).add(result.outcome)
+        outcomes.setdefault(base_of(result.test), set()).add(result.outcome)
     for test in tests & set(outcomes):
         found[test] = 0 if Outcome.FAIL in outcomes[test] else found[test] + (Outcome.PASS in outcomes[test])
     return dict(sorted(found.items()))
@@ -105,11 +108,16 @@ def shown(basis: Basis) -> dict[str, Any]:
         "run": basis.run,
         "signed": basis.signed,
         "signoff": basis.signoff,
-        "clauses": {name: [item.passes, item.runs] for name, item in sorted(basis.clauses.items())},
+        "clauses": _shown_counts(basis.clauses),
         "regressed": sorted(basis.regressed),
         "figures": {name: list(extremes) for name, extremes in sorted(basis.figures.items())},
         "clean": dict(sorted(basis.clean.items())),
+        "tests": _shown_counts(basis.tests),
     }
+
+
+def _shown_counts(counted: Mapping[str, Counts]) -> dict[str, list[int]]:
+    return {name: [item.passes, item.runs] for name, item in sorted(counted.items())}
 
 
 def read(path: Path) -> Basis:
@@ -137,8 +145,14 @@ def _taken(data: Mapping[str, Any]) -> Basis:
         run=str(data["run"]),
         signed=str(data["signed"]),
         signoff=str(data["signoff"]),
-        clauses={str(name): Counts(int(passes), int(runs)) for name, (passes, runs) in data["clauses"].items()},
+        clauses=_taken_counts(data["clauses"]),
         regressed=frozenset(str(name) for name in data["regressed"]),
         figures={str(name): (_number(least), _number(most)) for name, (least, most) in data["figures"].items()},
         clean={str(test): int(number) for test, number in data["clean"].items()},
+        # One that an earlier Seatrial wrote has none.
+        tests=_taken_counts(data.get("tests", {})),
     )
+
+
+def _taken_counts(data: Mapping[str, Any]) -> dict[str, Counts]:
+    return {str(name): Counts(int(passes), int(runs)) for name, (passes, runs) in data.items()}

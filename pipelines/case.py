@@ -13,7 +13,7 @@ from pipelines.policy import Policy
 from pipelines.quarantine import Entry
 from pipelines.statistics import Basis
 from pipelines.waivers import Waiver
-from reports.attempts import settle
+from reports.attempts import base_of, settle
 from reports.catalogue import Catalogue
 from reports.record import Record
 
@@ -53,8 +53,9 @@ class Case:
 
     @property
     def aside(self) -> frozenset[str]:
-        """The tests whose failures do not block."""
-        return frozenset(entry.test for entry in self.quarantine if not self.objection(entry))
+        """The tests whose failures do not block, with their repetitions."""
+        named = {entry.test for entry in self.quarantine if not self.objection(entry)}
+        return frozenset(named | {test for test in (self.planned() if named else ()) if base_of(test) in named})
 
     def flakes(self) -> tuple[str, ...]:
         """The tests that failed and then passed."""

@@ -9,6 +9,7 @@ from pipelines.case import Case
 from pipelines.findings import Finding
 from pipelines.policy import Policy
 from pipelines.standings import Standing
+from reports.attempts import base_of
 from reports.model import Outcome, Verdict
 
 
@@ -108,7 +109,9 @@ def _known(case: Case, item: Standing) -> str:
     today = case.now.astimezone(datetime.UTC).date().isoformat()
     told = ""
     for deviation in case.deviations:
-        if deviation.clause == item.clause.id and any(deviation.test in ("", one.test) for one in item.failures):
+        if deviation.clause == item.clause.id and any(
+            deviation.test in ("", base_of(one.test)) for one in item.failures
+        ):
             again = f"; to be looked at again since {deviation.expires}" if "" < deviation.expires < today else ""
             told += f" This is a known deviation of {deviation.component}{again}: {deviation.reason}"
     return told
@@ -119,7 +122,7 @@ def gone_deviations(case: Case, standings: Sequence[Standing]) -> Iterable[Findi
     here = {item.clause.id: item for item in standings}
     for deviation in case.deviations:
         item = here.get(deviation.clause)
-        results = [one for one in item.tests.results if deviation.test in ("", one.test)] if item else []
+        results = [one for one in item.tests.results if deviation.test in ("", base_of(one.test))] if item else []
         if results and all(one.outcome is Outcome.PASS for one in results):
             text = f"{deviation.clause} passes, though {deviation.component} is listed as breaking it. Fixed?"
             remedy = f"Remove the entry from {deviation.file}: {deviation.reason}"

@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from pipelines import statistics
+from pipelines import pooled, pooling, statistics
 from pipelines.case import Case
+from pipelines.counting import counts
 from pipelines.findings import Finding
 from pipelines.policy import Statistics
 from pipelines.standings import Standing
 from pipelines.statistics import Counts
-from reports.model import Comparison, Outcome, Verdict
-from reports.record import Record
-
-
-def counts(records: Iterable[Record], aside: frozenset[str] = frozenset()) -> dict[str, Counts]:
-    """Passes and runs of every clause that was judged. Only first attempts count: a retry makes no number better.
-
-    aside: tests that do not count, since they are in quarantine.
-    """
-    tally: dict[str, list[bool]] = defaultdict(list)
-    for record in records:
-        for result in record.results:
-            if result.attempt == 1 and result.test not in aside and not result.harness_error:
-                for clause in result.clauses if result.outcome in (Outcome.PASS, Outcome.FAIL) else ():
-                    tally[clause].append(result.outcome is Outcome.PASS)
-    return {clause: Counts(sum(passed), len(passed)) for clause, passed in sorted(tally.items())}
+from reports.model import Comparison, Verdict
 
 
 def compare(case: Case, standings: Sequence[Standing]) -> tuple[Comparison, ...]:
-    """Every informing clause that has tests in this run, or had some in the basis and was not left out by the profile.
+    """Every informing clause that has tests in this run, or had some in the basis and was not left out by the profile;
+    then the pools of them that the policy asks for.
 
     Nothing where the policy asks for none.
     """
-    if case.policy.statistics is None or case.void:
+    wanted = case.policy.statistics
+    if wanted is None or case.void:
         return ()
     seen = counts(case.records, case.aside)
     known = case.basis.clauses if case.basis else {}
@@ -43,18 +30,15 @@ def compare(case: Case, standings: Sequence[Standing]) -> tuple[Comparison, ...]
         for item in standings
         if not item.required and (item.tests.names or (item.clause.id in known and not item.tests.left_out))
     ]
-    return statistics.compare({name: seen.get(name, Counts(0, 0)) for name in names}, case.basis, _rules(case))
+    rules = wanted.rules(case.policy.sample.runs)
+    alone = statistics.compare({name: seen.get(name, Counts(0, 0)) for name in names}, case.basis, rules)
+    return alone + pooled.compare(case, standings, rules)
 
 
-def _rules(case: Case) -> statistics.Rules:
-    assert case.policy.statistics is not None
-    return case.policy.statistics.rules(case.policy.sample.runs)
-
-
-def findings(case: Case, compared: Sequence[Comparison], accepted: frozenset[str]) -> Iterable[Finding]:
+def findings(case: Case, standings: Sequence[Standing], compared: Sequence[Comparison]) -> Iterable[Finding]:
     """Regressions, the missing basis, claims that the sample cannot carry, and one line on what it could have seen.
 
-    accepted: clauses all of whose failures are waived; one that became worse is then told and does not block.
+    A clause all of whose failures are waived is told where it became worse, and does not block.
     """
     wanted = case.policy.statistics
     if wanted is None or case.void:
@@ -68,11 +52,14 @@ def findings(case: Case, compared: Sequence[Comparison], accepted: frozenset[str
         remedy = "Give the last signed run with --basis; the first sign-off of all has none, and says so."
         yield Finding.of(verdict, text, remedy)
         return
-    for item in compared:
+    accepted = {item.clause.id for item in standings if item.standing == "waived"}
+    alone = [item for item in compared if not pooling.is_pool(item)]
+    for item in alone:
         if item.call in statistics.WORSE:
             yield _regression(case.basis.run, item, wanted.blocks and item.clause not in accepted)
+    yield from pooled.findings(case, standings, compared)
     yield from _claims(case, compared, wanted)
-    yield _seen(case.basis.run, compared)
+    yield _seen(case.basis.run, alone)
 
 
 def _regression(run: str, item: Comparison, blocks: bool) -> Finding:
@@ -99,6 +86,7 @@ def _claims(case: Case, compared: Sequence[Comparison], wanted: Statistics) -> I
     unseen = [item for item in about if item.detectable is None or item.detectable > wanted.claim]
     # Clauses that another stage judges are claimed there.
     here = {clause.id for clause in case.catalogue.of(case.stage.suites, (case.stage.layer,))}
+    here |= pooling.names(here, wanted.pools)
     missing = sorted(wanted.claimed & here - {item.clause for item in compared})
     names = [f"{item.clause} ({_drop(item)})" for item in unseen] + [f"{name} (not compared)" for name in missing]
     if names:

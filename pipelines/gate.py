@@ -11,7 +11,7 @@ import dataclasses
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
 
-from pipelines import clause_findings, comparing, imported, integrity, key_tests, measuring, waiving
+from pipelines import clause_findings, comparing, imported, integrity, key_tests, measuring, pooling, waiving
 from pipelines.candidate import Candidate
 from pipelines.case import Case
 from pipelines.deviations import Deviation
@@ -22,6 +22,7 @@ from pipelines.quarantine import Entry
 from pipelines.standings import Standing, by_clause, in_scope, stand
 from pipelines.statistics import Basis
 from pipelines.waivers import Waiver
+from reports.attempts import base_of
 from reports.catalogue import Catalogue
 from reports.model import ClauseStanding, Comparison, Decision, Measurement, Outcome, Part, Verdict
 from reports.record import Record, RecordError
@@ -85,8 +86,7 @@ def _tested(case: Case, found: list[Finding]) -> Decision:
         # Without any result one reason says so; it needs no further one for each clause.
         for item in standings:
             found += clause_findings.findings(case, item)
-        accepted = frozenset(item.clause.id for item in standings if item.standing == "waived")
-        found += comparing.findings(case, compared, accepted)
+        found += comparing.findings(case, standings, compared)
         found += measuring.findings(case, measured)
     found += key_tests.findings(case)
     found += _quarantined(case)
@@ -146,8 +146,8 @@ def _shown(item: Standing) -> ClauseStanding:
 def _quarantined(case: Case) -> Iterable[Finding]:
     """What became of the tests in quarantine. All of it informs: a failure that counts is told with its clause."""
     results = [result for record in case.records for result in record.results]
-    ran = {result.test for result in results}
-    failed = {result.test for result in results if result.outcome is Outcome.FAIL}
+    ran = {base_of(result.test) for result in results}
+    failed = {base_of(result.test) for result in results if result.outcome is Outcome.FAIL}
     for entry in case.quarantine:
         if entry.test not in ran:
             continue
@@ -163,8 +163,10 @@ def _quarantined(case: Case) -> Iterable[Finding]:
 def _unknown_demands(policy: Policy, catalogue: Catalogue) -> Iterable[Finding]:
     """What the policy names must exist: a misspelled demand would be one that everybody meets."""
     offered = {clause.capability for clause in catalogue.clauses.values()} - {""}
-    claimed = policy.statistics.claimed if policy.statistics else frozenset()
-    named = policy.clauses | policy.informing | claimed
+    named = policy.clauses | policy.informing
+    if policy.statistics:
+        pools = pooling.names(catalogue.clauses, policy.statistics.pools)
+        named |= policy.statistics.repeated | (policy.statistics.claimed - pools)
     known = tuple(catalogue.clauses)
     unknown = [("the clause", name, known) for name in sorted(named - set(known))]
     unknown += [("the capability", name, tuple(sorted(offered))) for name in sorted(policy.capabilities - offered)]

@@ -6,9 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from pipelines.case import Case
+from pipelines.counting import unsteady
 from pipelines.findings import Finding
 from pipelines.names import MINUTES, RATE
 from pipelines.policy import Threshold
+from reports.attempts import base_of
 from reports.model import Measurement, Outcome, Verdict
 from reports.record import Record
 from reports.run_folder import moment
@@ -106,6 +108,9 @@ def _budgets(case: Case) -> Iterable[Finding]:
     for test in flakes:
         text = f"{test} failed and then passed when it was run again: a flake."
         yield Finding.of(Verdict.PASS, text, "Find out why it is not the same twice; the record has both attempts.")
+    for test, seen in unsteady(case.records).items():
+        text = f"{test} was run {seen.runs} times and failed {seen.failures} of them: it is not the same every time."
+        yield Finding.of(Verdict.PASS, text, "Find out why; each of the runs counts where its clauses are compared.")
     if len(flakes) > budgets.flakes:
         verdict = Verdict.PASS if case.void else Verdict.FAIL
         text = f"{len(flakes)} test{'s were' if len(flakes) > 1 else ' was'} flaky; the policy allows {budgets.flakes}."
@@ -118,7 +123,7 @@ def _budgets(case: Case) -> Iterable[Finding]:
 
 def _sample(case: Case) -> Iterable[Finding]:
     judged = {
-        result.test
+        base_of(result.test)
         for record in case.records
         for result in record.results
         if result.outcome in (Outcome.PASS, Outcome.FAIL)

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipelines import pooling
 from pipelines.configuration import Table, read
 from pipelines.names import Names
 from pipelines.settings import setting, take
 from pipelines.statistics import Rules
+from reports.attempts import MOST_REPETITIONS
 from reports.catalogue import SUITES
 from reports.model import Level
 
@@ -89,7 +91,24 @@ class Statistics:
         most=100,
     )
     claimed: frozenset[str] = setting(
-        NONE, "claim-clauses", "texts", "the clauses that the claim is about. Empty: all that are compared"
+        NONE, "claim-clauses", "texts", "the clauses and pools that the claim is about. Empty: all compared"
+    )
+    pools: frozenset[str] = setting(
+        NONE,
+        "pools",
+        "texts",
+        "tests of informing clauses that are compared together as well: those of a suite (csi.*), of a topic "
+        "(csi.create-volume.*)",
+        choices=("suite", "topic"),
+    )
+    pool_pity: float = setting(
+        2.0, "pool-pity-points", "number", "points that a pool may lose before it counts", most=100
+    )
+    repeat: int = setting(
+        1, "repeat", "count", "how often a stage runs each test that judges only repeat-clauses", least=1
+    )
+    repeated: frozenset[str] = setting(
+        NONE, "repeat-clauses", "texts", "informing clauses that repeat is about. Empty: all of them"
     )
     needs_basis: bool = setting(
         False, "needs-basis", "flag", "without a last sign-off: INCONCLUSIVE; otherwise the gate declares that"
@@ -256,7 +275,9 @@ def _check_names(head: Table, statistics: Table, policy: Policy, names: Names) -
     for pattern in sorted(policy.key_tests):
         names.check_pattern(head, "key-tests", pattern)
     if policy.statistics:
-        names.check_clauses(statistics, "claim-clauses", policy.statistics.claimed)
+        pools = pooling.names(names.clauses, policy.statistics.pools)
+        names.check(statistics, "claim-clauses", policy.statistics.claimed, names.clauses | pools, "clause or pool")
+        names.check_clauses(statistics, "repeat-clauses", policy.statistics.repeated)
 
 
 def _statistics(table: Table) -> Statistics:
@@ -267,6 +288,10 @@ def _statistics(table: Table) -> Statistics:
         table.problem(
             "keep-level", f"{error}. Set keep-level at least to level, keep-pity-points at most to pity-points."
         )
+    if found.repeated and found.repeat == 1:
+        table.problem("repeat-clauses", "names clauses and repeats nothing. Add repeat.")
+    if found.repeat > MOST_REPETITIONS:
+        table.problem("repeat", f"{found.repeat} runs of a test are more than {MOST_REPETITIONS}, the most there are.")
     if found.claimed and not found.claim:
         table.problem("claim-clauses", "names clauses and claims nothing. Add claim-drop-points.")
     return found

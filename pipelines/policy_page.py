@@ -69,6 +69,32 @@ How the rules work together:
   is not looked at.
 - **An informing clause** is compared with the last signed sign-off, if the file has a `[statistics]` table. Only first
   attempts count there, so a retry never makes a number better. Without a sign-off before it, the gate says so.
+- **One run of a clause shows next to nothing**: where it passed once before, even its failure is no sign (p = 0.5). Two
+  keys of `[statistics]` give it something to see, and the gate always tells the smallest drop that would have shown.
+- **Pools**: `pools` compares the tests of a suite's informing clauses (`csi.*`), or of a topic's
+  (`csi.create-volume.*`), together as well, by the exact test over strata (one stratum for each test), which mixes none
+  of them: a test that always failed, or is run more often now, changes nothing. A run counts once, however many clauses
+  its test judges; one of several topics is in no topic's pool. A test that judges a required clause is in none, and
+  neither is one in quarantine or with a waived failure. False discoveries are controlled among the pools and among the
+  clauses apart, so with both the share of false alarms may be up to twice `level`. A pool takes tests as independent:
+  what makes ten of them fail at once counts as ten, so guard what all of them stand on by key tests. A pool or clause
+  that became worse, and what is waived, keep their older, better counts for the next sign-off. The smallest drop that
+  shows with four chances in five, where all passed before as often (p 0.05, three failures, pity 5 and 2):
+
+  | tests | runs of each | one test alone | as a pool |
+  | --- | --- | --- | --- |
+  | 60 | 1 | none | 10.9 points |
+  | 60 | 3 | none | 3.7 points |
+  | 60 | 5 | 83.1 points | 3.0 points |
+  | 250 | 1 | none | 3.1 points |
+  | 250 | 3 | none | 2.6 points |
+
+- **Repetitions**: `repeat` lets a stage run each test that judges informing clauses only so often (at most 100 times).
+  Each run is a test of its own in the record (`test_x[#2]`), which counts whatever the others came to, and takes its
+  time from `minutes`: name the cheap ones in `repeat-clauses`. One that does not come out the same every time is told.
+  A waiver, a quarantine entry or a key test is about its repetitions, too; for `sample.results` they are one test. It
+  is no retry: no failure is forgotten for a later pass. Repetitions see what is flaky, not what differs from machine to
+  machine: they run on the same one.
 - **Quarantine** takes a test out, never a clause: its failure does not block, and a required clause of which nothing
   else passed is INCONCLUSIVE. It ends by itself after the clean runs, or at its deadline.
 - **A key test** that failed voids the run: INVALID, and every failure beside it becomes a note. One that could not run

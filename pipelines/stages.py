@@ -19,6 +19,8 @@ from pipelines.names import CLUSTER_READY
 from pipelines.pipeline import Stage
 from pipelines.provisioning import Provisioning
 from pipelines.screen import Screen
+from pipelines.standings import in_scope
+from reports import catalogue
 from reports.model import Component, EnvironmentUnfit, Part, Verdict
 
 
@@ -132,6 +134,17 @@ def _sha256(path: Path) -> str:
         return f"unreadable: {error.strerror}"
 
 
+def _repeated(stage: Stage, judged_by: policy.Policy) -> Iterator[str]:
+    """What pytest is told of the tests that the policy wants more than one run of: those of informing clauses only."""
+    wanted = judged_by.statistics
+    informing = [clause.id for clause, required in in_scope(stage, catalogue.load(), judged_by) if not required]
+    named = [name for name in informing if wanted and (name in wanted.repeated or not wanted.repeated)]
+    if wanted and wanted.repeat > 1 and named:
+        yield from ("--repeat", str(wanted.repeat))
+        for name in named:
+            yield from ("--repeat-clause", name)
+
+
 class StageRun:
     """Runs one stage that has tests: checks its parts, makes its cluster, starts its tests, cleans up."""
 
@@ -174,14 +187,15 @@ class StageRun:
 
     def _tests(self, stage: Stage, parts: Path, options: tuple[str, ...], build: Provisioning) -> list[Finding]:
         folder = self.book.folder
+        judged_by = policy.load(stage.policy)
         order = testing.Order(
             stage,
             folder / stage.name,
             folder / "log" / f"{stage.name}.log",
             parts,
             self.wishes.seed,
-            (*options, *self.wishes.pytest_options),
-            retries=policy.load(stage.policy).budgets.retries,
+            (*options, *_repeated(stage, judged_by), *self.wishes.pytest_options),
+            retries=judged_by.budgets.retries,
         )
         build.is_in_front = False
         begun = time.monotonic()

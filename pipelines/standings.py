@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pipelines.pipeline import Stage
 from pipelines.policy import Policy
 from pipelines.waivers import Waiver
-from reports.attempts import Settled, settle
+from reports.attempts import Settled, base_of, settle
 from reports.catalogue import Catalogue
 from reports.model import Clause, Outcome, Result
 from reports.record import Record
@@ -123,7 +123,7 @@ def stand(
     expired: dict[str, Waiver] = {}
     left: list[Result] = []
     for failure in failures:
-        matching = [waiver for waiver in mine if waiver.test in ("", failure.test)]
+        matching = [waiver for waiver in mine if waiver.test in ("", base_of(failure.test))]
         valid = [waiver for waiver in matching if not waiver.expired(now)]
         if valid:
             used[valid[0].id] = valid[0]

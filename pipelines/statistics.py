@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import bisect
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reports.model import Comparison
@@ -44,9 +44,9 @@ class Basis:
     """What the last signed sign-off recorded: the only thing that "worse" can be measured by.
 
     run, signed (RFC 3339 UTC) and signoff (sha256 of its file) say which one. regressed: clauses that it called
-    worse; their counts are older ones, so that a lower bar never becomes the next basis. figures: the least and
-    the most of what was measured, by "<stage>/<name>". clean: runs in a row, up to it, in which a
-    quarantined test passed.
+    worse, and pools by "<stage>/<pool>"; their counts are older ones, so that a lower bar never becomes the next basis.
+    figures: the least and the most of what was measured, by "<stage>/<name>". clean: runs in a row, up to it, in
+    which a quarantined test passed. tests: the counts of each test, which pools are compared by.
     """
 
     run: str = ""
@@ -56,6 +56,7 @@ class Basis:
     regressed: frozenset[str] = frozenset()
     figures: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     clean: Mapping[str, int] = field(default_factory=dict)
+    tests: Mapping[str, Counts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -198,7 +199,7 @@ def _shown(
     """Rounded, so that a decision is the same text with every build of the numerical libraries."""
     least = seen = None
     if p is not None:
-        least = _rounded(least_p(before, now.runs))
+        least = rounded(least_p(before, now.runs))
         seen = detectable(before, now.runs, rules, m)
     return Comparison(
         clause=name,
@@ -207,25 +208,24 @@ def _shown(
         runs=now.runs,
         basis_failures=before.failures,
         basis_runs=before.runs,
-        p=_rounded(p),
-        adjusted=_rounded(controlled),
+        p=rounded(p),
+        adjusted=rounded(controlled),
         least_p=least,
         detectable=None if seen is None else round(seen, 1),
     )
 
 
-def _rounded(value: float | None) -> float | None:
+def rounded(value: float | None) -> float | None:
+    """To four digits, as every build of the numerical libraries gives them."""
     return None if value is None else float(f"{value:.4g}")
 
 
-def succeed(previous: Basis | None, now: Mapping[str, Counts], compared: Iterable[Comparison]) -> dict[str, Counts]:
-    """The counts for the next basis: those of now, but the older and better ones of every clause called worse.
+def succeed(older: Mapping[str, Counts], now: Mapping[str, Counts], held: Collection[str]) -> dict[str, Counts]:
+    """The counts for the next basis: those of now, but the older and better ones of what is held.
 
-    A clause that did not run this time keeps its older ones too: nobody gets rid of a basis by leaving a test out.
+    What did not run this time keeps its older ones too: nobody gets rid of a basis by leaving a test out.
     """
-    older = dict(previous.clauses) if previous else {}
-    worse = {item.clause for item in compared if item.call in WORSE}
-    return older | {name: counts for name, counts in now.items() if not (name in worse and name in older)}
+    return {**older, **{name: counts for name, counts in now.items() if not (name in held and name in older)}}
 
 
 def still_worse(previous: Basis | None, compared: Iterable[Comparison]) -> frozenset[str]:

@@ -215,7 +215,8 @@ class ClauseStanding:
 
 @dataclass(frozen=True)
 class Comparison:
-    """An informing clause beside the last signed sign-off (pipelines/statistics.py).
+    """An informing clause, or a pool of them such as csi.*, beside the last signed sign-off (pipelines/statistics.py,
+    pipelines/pooling.py).
 
     call: regressed | still-regressed | not-seen (no drop was seen: read it with `detectable`) | no-basis | no-sample.
     failures of runs count first attempts. p is one-sided; adjusted is p after false-discovery control; least_p is

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from pipelines.comparing import counts
+from pipelines.counting import counts
 from pipelines.policy import Policy, Sample, Statistics
 from pipelines.statistics import Basis, Counts
 from reports.model import Decision, Level, Outcome, Result, Verdict

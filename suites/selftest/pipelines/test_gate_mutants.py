@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 OWN = Path(__file__).parent.relative_to(ROOT)
 RULES = ("rules", "waivers")
+POOLS = ("pools",)
 MUTANTS: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     "could_not_run_passes": ("standings.py", "tests.of(Outcome.COULD_NOT_RUN) or tests.silent or", "", RULES),
     "missing_passes": ("standings.py", "elif tests.missing:", "elif False:", RULES),
@@ -23,7 +24,7 @@ MUTANTS: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
         "is not None",
         RULES,
     ),
-    "waiver_serves_any_test": ("standings.py", 'if waiver.test in ("", failure.test)]', "]", RULES),
+    "waiver_serves_any_test": ("standings.py", 'if waiver.test in ("", base_of(failure.test))]', "]", RULES),
     "nothing_shown_passes": ("gate.py", "found += _nothing_ran(case.policy, standings)", "pass", RULES),
     "fail_hides_invalid": ("findings.py", "Verdict.FAIL, Verdict.INVALID).", "Verdict.INVALID, Verdict.FAIL).", RULES),
     "harness_errors_pass": ("integrity.py", "if result.harness_error:", "if False:", RULES),
@@ -75,7 +76,28 @@ MUTANTS: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     "informing_suites_block": ("standings.py", " or clause.suite in policy.informing_suites", "", ("policy",)),
     "regressions_pass": ("comparing.py", "Verdict.FAIL if blocks else", "Verdict.PASS if blocks else", ("comparison",)),
     "claims_are_believed": ("comparing.py", "if names:", "if False:", ("comparison",)),
-    "retries_better_the_numbers": ("comparing.py", "result.attempt == 1 and", "", ("comparison",)),
+    "retries_better_the_numbers": ("counting.py", "result.attempt == 1 and", "", ("comparison",)),
+    "pools_pass": ("pooled.py", "Verdict.FAIL if wanted.blocks else Verdict.PASS, told", "Verdict.PASS, told", POOLS),
+    "tests_of_required_clauses_are_pooled": ("pooled.py", "if mine <= informing and", "if", POOLS),
+    "waived_tests_are_pooled": (
+        "pooled.py",
+        "if mine <= informing and not any(",
+        "if mine <= informing or any(",
+        POOLS,
+    ),
+    "pools_of_other_stages_are_mine": ("pooled.py", 'mine = f"{case.stage.name}/"', 'mine = "staging/"', POOLS),
+    "silence_heals_a_pool": ("pooling.py", "if len(strata) > 1 or name in ill]", "if len(strata) > 1]", POOLS),
+    "runs_of_sound_tests_hide_others": (
+        "pooling.py",
+        "sum(statistics.drop(*pair) for pair in self.strata.values()) / max(1, len(self.strata))",
+        "100 * (self.now.failures - self.expected) / max(1, self.now.runs)",
+        ("pooling",),
+    ),
+    "tests_count_in_many_pools": ("pooling.py", 'names.pop() if len(names) == 1 else ""', "min(names)", ("pooling",)),
+    "unsteady_tests_are_silent": ("counting.py", "0 < seen.passes < seen.runs", "False", POOLS),
+    "repetitions_are_a_sample": ("measuring.py", "base_of(result.test)\n", "result.test\n", POOLS),
+    "repetitions_of_key_tests_may_fail": ("key_tests.py", "base_of(test), re.DOTALL", "test, re.DOTALL", POOLS),
+    "waivers_miss_repetitions": ("standings.py", "base_of(failure.test)", "failure.test", POOLS),
     "no_basis_is_silent": ("comparing.py", "if case.basis is None:", "if False:", ("comparison",)),
     "the_ill_get_well_at_once": ("statistics.py", "if ill and (", "if False and (", ("comparison",)),
     "anybody_waives": ("waiving.py", "waiver.owner not in policy.waiving.owners", "False", ("scope",)),
@@ -122,6 +144,8 @@ FILES = {
     "comparison": "test_gate_comparison.py",
     "scope": "test_waiver_scope.py",
     "quarantine": "test_quarantine.py",
+    "pools": "test_gate_pools.py",
+    "pooling": "test_pooling.py",
 }
 
 

@@ -23,7 +23,10 @@ required-capabilities = ["controller.CLONE_VOLUME"]
 key-tests = ["suites/gpu/test_selfcheck.py::*"]
 [statistics]
 claim-drop-points = 20
-claim-clauses = ["csi.identity.info-name"]
+claim-clauses = ["csi.identity.info-name", "csi.*"]
+pools = ["suite"]
+repeat = 2
+repeat-clauses = ["csi.identity.info-name"]
 [[threshold]]
 figure = "policy-window-ms"
 direction = "lower"
@@ -44,9 +47,17 @@ MISTAKES = {
     "a required clause": ("probe-ready", "prob-redy", 4, 'policy.required-clauses: there is no clause "csi.id'),
     "an informing clause": ('informing-clauses = ["csi.identity.info-name', 'informing-clauses = ["csi.nothing', 5, ""),
     "a claimed clause": ('claim-clauses = ["csi.identity.info-name', 'claim-clauses = ["csi.x', 10, "statistics.claim"),
+    "a claimed pool": ('"csi.*"', '"csl.*"', 10, 'no clause or pool "csl.*". Did you mean "csi.*"?'),
+    "a pool that is not made": ('pools = ["suite"]', 'pools = ["topic"]', 10, 'no clause or pool "csi.*"'),
+    "a repeated clause": (
+        'repeat-clauses = ["csi.identity.info-name',
+        'repeat-clauses = ["csi.x',
+        13,
+        "repeat-clauses",
+    ),
     "a capability": ("CLONE_VOLUME", "CLONE_VOLUMES", 6, 'Did you mean "controller.CLONE_VOLUME"?'),
     "a key test": ("test_selfcheck", "test_selfchek", 7, 'no test is called "suites/gpu/test_selfchek.py::*"'),
-    "a figure": ("policy-window-ms", "policy-window", 12, 'Did you mean "policy-window-ms"?'),
+    "a figure": ("policy-window-ms", "policy-window", 15, 'Did you mean "policy-window-ms"?'),
 }
 
 

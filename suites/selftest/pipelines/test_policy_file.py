@@ -38,6 +38,10 @@ level = 0.01
 minimum-failures = 2
 claim-drop-points = 25
 claim-clauses = ["csi.b"]
+pools = ["suite", "topic"]
+pool-pity-points = 1.5
+repeat = 5
+repeat-clauses = ["csi.b"]
 regression-blocks = false
 [quarantine]
 entry-failures = 2
@@ -70,7 +74,15 @@ def test_policy_with_every_table_is_read_whole(tmp_path: Path) -> None:
     assert found.budgets == policy.Budgets(1, 2, 1.5)
     assert found.sample == policy.Sample(100, 3)
     assert found.statistics == policy.Statistics(
-        level=0.01, minimum_failures=2, claim=25, claimed=frozenset({"csi.b"}), blocks=False
+        level=0.01,
+        minimum_failures=2,
+        claim=25,
+        claimed=frozenset({"csi.b"}),
+        pools=frozenset({"suite", "topic"}),
+        pool_pity=1.5,
+        repeat=5,
+        repeated=frozenset({"csi.b"}),
+        blocks=False,
     )
     assert found.quarantining == policy.Quarantining(failures=2, clean=7)
     assert found.thresholds == (policy.Threshold("minutes", "lower", 20, 30, False),)
@@ -92,6 +104,9 @@ MISTAKES = {
     "a figure without limit": ("limit = 20\ntolerance-percent = 30\n", "", "any value would do"),
     "no figure": ('figure = "minutes"\n', "", '"figure" is missing'),
     "a claim about nothing": ("claim-drop-points = 25\n", "", "claims nothing"),
+    "more repetitions than there are": ("repeat = 5", "repeat = 101", "more than 100"),
+    "a repetition of nothing": ("repeat = 5\n", "", "repeats nothing"),
+    "a pool of unknown kind": ('"topic"]', '"topics"]', 'Did you mean "topic"?'),
     "rules at odds": ("level = 0.01", "level = 0.3", "keep-level at least"),
 }
 

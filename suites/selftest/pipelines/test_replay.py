@@ -14,7 +14,8 @@ from pipelines.cli import main
 from pipelines.configuration import Misconfigured
 from pipelines.statistics import Basis, Counts
 from reports import attest, record
-from reports.model import Comparison, to_json
+from reports.attempts import base_of
+from reports.model import Comparison, Outcome, to_json
 from suites.selftest.pipelines import tiny_run
 
 
@@ -135,6 +136,27 @@ def test_run_without_a_sign_off_or_with_one_that_does_not_hold_is_no_basis(run: 
     (run / "signoff.dsse.json").unlink()
     with pytest.raises(Misconfigured, match="Give a run that was signed off"):
         basis.of_run(run)
+
+
+def test_stage_repeats_the_tests_of_informing_clauses_and_compares_them_together(
+    real_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Sign-off after sign-off: the second has a sample that can show a drop, and both are the same when replayed."""
+    more = tiny_run.POLICY.replace("[statistics]\n", '[statistics]\npools = ["suite"]\nrepeat = 3\n')
+    found = tiny_run.take(tmp_path, "--basis", str(real_run), policy=more)
+    results = record.read(found / "dev" / "record.jsonl").results
+    decision = json.loads((found / "decisions" / "dev.json").read_text())
+    informing = {item["clause"] for item in decision["standings"] if not item["required"] and item["tests"]}
+    repeated = {base_of(result.test) for result in results if base_of(result.test) != result.test}
+    wanted = {result.test for result in results if result.clauses and informing.issuperset(result.clauses)}
+    assert repeated
+    assert repeated == {base_of(test) for test in wanted}
+    (pool,) = [item for item in decision["comparisons"] if item["clause"] == "gpu.*"]
+    judged = {base_of(result.test) for result in results if result.outcome is Outcome.PASS} & repeated
+    assert (pool["runs"], pool["basis_runs"], pool["call"]) == (3 * len(judged), len(judged), "not-seen")
+    assert basis.of_run(found).tests[min(judged)] == Counts(3, 3)
+    status, told = replayed(capsys, found)
+    assert (status, {stage["identical"] for stage in told[0]["stages"]}) == (0, {True})
 
 
 QUARANTINE = """[[quarantine]]

@@ -45,9 +45,9 @@ def candidate() -> str:
     return f'[release]\nname = "tiny"\nversion = "1"\n[[component]]\n{protocols}\n{PLUGIN}'
 
 
-def take(folder: Path, *options: str, status: int = 0) -> Path:
+def take(folder: Path, *options: str, status: int = 0, policy: str = POLICY) -> Path:
     """Run the pipeline on it, to this exit code; returns the run's folder."""
-    for name, text in {"candidate.toml": candidate(), "stages.toml": STAGES, "policy.toml": POLICY}.items():
+    for name, text in {"candidate.toml": candidate(), "stages.toml": STAGES, "policy.toml": policy}.items():
         (folder / name).write_text(text)
     command = [sys.executable, "-m", "pipelines", "run", "--candidate", str(folder / "candidate.toml"), "--no-install"]
     command += ["--pipeline", str(folder / "stages.toml"), "--runs-dir", str(folder / "runs"), "--seed", "5", *options]
