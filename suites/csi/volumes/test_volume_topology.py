@@ -9,6 +9,7 @@ from fixtures.subjects.csi.requests import from_snapshot, from_volume
 from reports.model import ClauseViolation, NotApplicable
 from suites.csi.volumes.topologies import (
     CONSTRAINTS,
+    NODES,
     Segments,
     agree,
     foreign_segments,
@@ -16,6 +17,7 @@ from suites.csi.volumes.topologies import (
     require_in_requisite,
     require_well_formed,
     requiring,
+    two_places,
 )
 
 CLONE, SNAPSHOT = "controller.CLONE_VOLUME", "controller.CREATE_DELETE_SNAPSHOT"
@@ -66,20 +68,19 @@ def test_volume_topology_is_one_that_was_required(csi: Bench, place: str) -> Non
 
 
 @pytest.mark.clause("csi.create-volume.topology-lies-in-requisite")
-def test_volume_for_the_second_node_lies_there(csi: Bench) -> None:
-    csi.require(CONSTRAINTS)
-    elsewhere = own_segments(csi.second_node())
+@pytest.mark.parametrize("node", NODES[1:])
+def test_volume_for_another_node_lies_there(csi: Bench, node: str) -> None:
+    elsewhere, _ = two_places(csi, node)
     require_provisioning_in(csi, elsewhere)
     require_in_requisite(csi.client.call(requiring(csi.creation(), [elsewhere])).volume, [elsewhere])
 
 
 @pytest.mark.clause("csi.create-volume.topology-lies-in-requisite")
 @pytest.mark.parametrize("kind", ["snapshot", "volume"])
-@pytest.mark.parametrize("node", ["first", "second"])
+@pytest.mark.parametrize("node", NODES)
 def test_copy_lies_where_it_is_required(csi: Bench, kind: str, node: str) -> None:
     csi.require(SNAPSHOT if kind == "snapshot" else CLONE)
-    own, elsewhere = own_segments(csi), own_segments(csi.second_node())
-    home, wanted = (own, elsewhere) if node == "second" else (elsewhere, own)
+    wanted, home = two_places(csi, node)
     require_provisioning_in(csi, home)
     volume = csi.client.call(requiring(csi.creation(), [home])).volume
     source = from_snapshot(csi.snapshot(volume).snapshot_id) if kind == "snapshot" else from_volume(volume.volume_id)
@@ -91,16 +92,32 @@ def test_copy_lies_where_it_is_required(csi: Bench, kind: str, node: str) -> Non
 
 
 @pytest.mark.clause("csi.create-volume.preference-is-followed")
-@pytest.mark.parametrize("node", ["first", "second"])
+@pytest.mark.parametrize("node", NODES)
 def test_volume_lies_in_the_preferred_topology(csi: Bench, node: str) -> None:
-    places = [own_segments(csi), own_segments(csi.second_node())]
-    wanted = places[0] if node == "first" else places[1]
-    other = places[1] if node == "first" else places[0]
+    wanted, other = two_places(csi, node)
     require_provisioning_in(csi, wanted)
     volume = csi.client.call(requiring(csi.creation(), [other, wanted], [wanted, other])).volume
     found = [dict(entry.segments) for entry in volume.accessible_topology]
     if found and not any(agree(entry, wanted) for entry in found):
         raise ClauseViolation("the volume is not where it was preferred", expected=wanted, actual=found)
+
+
+@pytest.mark.clause("csi.create-volume.preference-is-followed")
+@pytest.mark.parametrize("node", NODES)
+@pytest.mark.parametrize("how", ["second preference", "no requisite"])
+def test_volume_lies_in_the_best_preference_that_can_be_had(csi: Bench, node: str, how: str) -> None:
+    (wanted, other), foreign = two_places(csi, node), foreign_segments(csi)
+    require_provisioning_in(csi, wanted)
+    if how == "no requisite":
+        request = requiring(csi.creation(), [], [wanted])
+    else:
+        request = requiring(csi.creation(), [foreign, other, wanted], [foreign, wanted])
+    answer = csi.client.answer(request)
+    if answer.code == "INVALID_ARGUMENT" and how != "no requisite":
+        raise NotApplicable(f"the driver takes no list with a place that it does not know: {answer.details}")
+    found = [dict(entry.segments) for entry in csi.client.call(request).volume.accessible_topology]
+    if found and not any(agree(entry, wanted) for entry in found):
+        raise ClauseViolation(f"the volume is not where it was preferred ({how})", expected=wanted, actual=found)
 
 
 @pytest.mark.clause("csi.create-volume.preference-alone-does-not-bind")

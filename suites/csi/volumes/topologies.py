@@ -24,6 +24,16 @@ def own_segments(csi: Bench) -> dict[str, str]:
     return dict(csi.capabilities.topology.segments)
 
 
+NODES = ("first", "second", "distant")
+
+
+def two_places(csi: Bench, node: str) -> tuple[dict[str, str], dict[str, str]]:
+    """The topology of one of NODES, and that of another. NotApplicable: there are no two, or they state none."""
+    own = own_segments(csi)
+    other = own_segments(csi.distant_node() if node == "distant" else csi.second_node())
+    return (own, other) if node == "first" else (other, own)
+
+
 def foreign_segments(csi: Bench) -> dict[str, str]:
     """The node's keys with values that no node has."""
     return dict.fromkeys(own_segments(csi), "seatrial-nowhere")
