@@ -58,14 +58,15 @@ def test_ranges_of_a_stream_ascend_without_overlap(csi: Bench, rng: Random, rpc:
         pytest.param(RPCS[1], marks=pytest.mark.clause("csi.metadata-delta.limit-is-obeyed")),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("most", [1, 2])
-def test_message_of_a_stream_is_not_longer_than_asked(csi: Bench, rng: Random, rpc: str, most: int) -> None:
+@pytest.mark.parametrize("most", [1, 2, 100_000])
+@pytest.mark.parametrize("start", [0, OFFSETS[1]])
+def test_message_of_a_stream_is_not_longer_than_asked(csi: Bench, rng: Random, rpc: str, most: int, start: int) -> None:
     request, _ = asking(csi, rng, rpc)
-    stream = read_stream(csi, changed(request, max_results=most))
+    stream = read_stream(csi, changed(request, max_results=most, starting_offset=start))
     lengths = [len(page) for page in stream.pages]
     if max(lengths, default=0) > most:
         raise ClauseViolation(f"{rpc} sent more ranges in a message", expected=f"at most {most}", actual=lengths)
-    for one in WRITTEN:
+    for one in WRITTEN[OFFSETS.index(start) :]:
         require_covered(stream, one, f"in messages of {most}")
 
 

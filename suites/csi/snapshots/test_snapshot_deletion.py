@@ -10,7 +10,7 @@ import pytest
 
 from fixtures.subjects.csi.bench import Bench
 from fixtures.subjects.csi.content import Content, require_files, write_files
-from fixtures.subjects.csi.requests import from_snapshot, messages
+from fixtures.subjects.csi.requests import from_snapshot, from_volume, messages
 from reports.model import ClauseViolation, NotApplicable
 
 MAKE = "controller.CREATE_DELETE_SNAPSHOT"
@@ -105,6 +105,15 @@ def test_deletion_of_snapshots_keeps_the_moments_of_the_others(csi: Bench, rng: 
     for number in {0, 1, 2} - set(doomed):
         restored = csi.bring_up(csi.create(source=from_snapshot(snapshots[number].snapshot_id)))
         require_files(restored.target, contents[number], "the deletion of an older or newer snapshot of its source")
+
+
+@pytest.mark.clause("csi.delete-volume.others-stay")
+def test_deletion_of_a_clone_keeps_the_snapshots_of_its_source(csi: Bench) -> None:
+    csi.require(MAKE, "controller.CLONE_VOLUME")
+    source = csi.create()
+    snapshot = csi.snapshot(source)
+    csi.delete(csi.create(source=from_volume(source.volume_id)))
+    csi.create(source=from_snapshot(snapshot.snapshot_id))
 
 
 @pytest.mark.clause("csi.delete-snapshot.restored-volume-lives")

@@ -62,6 +62,48 @@ def test_snapshots_listed_by_source_are_all_of_it(csi: Bench, most: int) -> None
     require_listed(found, ours, f"source volume, in pages of {most or 'any length'}")
 
 
+@pytest.mark.parametrize(
+    "by", [
+        pytest.param("source", marks=pytest.mark.clause("csi.list-snapshots.source-filter-is-obeyed")),
+        pytest.param("nothing", marks=pytest.mark.clause("csi.list-snapshots.all-are-listed")),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("meanwhile", MEANWHILE)
+def test_snapshots_of_a_volume_that_went_on_are_listed(csi: Bench, by: str, meanwhile: str) -> None:
+    csi.require(LIST)
+    volume = csi.create()
+    ours = {csi.snapshot(volume).snapshot_id for _ in range(2)}
+    let_the_source_go_on(csi, volume, meanwhile)
+    found = listed(csi, **({"source_volume_id": volume.volume_id} if by == "source" else {}))
+    missing = ours - set(found)
+    if missing:
+        raise ClauseViolation(f"snapshots are not listed, where {meanwhile} happened", expected=ours, actual=found)
+
+
+@pytest.mark.clause("csi.list-snapshots.id-filter-is-obeyed")
+@pytest.mark.parametrize("which", [0, 1, 2], ids=["oldest", "middle", "newest"])
+def test_page_of_one_snapshot_by_its_id_is_the_only_one(csi: Bench, which: int) -> None:
+    volume = csi.create()
+    wanted = [csi.snapshot(volume).snapshot_id for _ in range(3)][which]
+    require_listed(listed(csi, snapshot_id=wanted, max_entries=1), [wanted], "id, in pages of one")
+
+
+@pytest.mark.clause("csi.list-snapshots.pages-are-complete")
+@pytest.mark.parametrize("most", [1000, (1 << 31) - 1])
+def test_page_that_has_room_for_all_snapshots_is_complete(csi: Bench, most: int) -> None:
+    csi.require(LIST)
+    volume = csi.create()
+    ours = [csi.snapshot(volume).snapshot_id for _ in range(2)]
+    require_listed(listed(csi, max_entries=most, source_volume_id=volume.volume_id), ours, f"pages of {most}")
+
+
+@pytest.mark.clause("csi.list-snapshots.negative-length-is-refused")
+def test_page_of_snapshots_of_negative_length_is_invalid(csi: Bench) -> None:
+    csi.require(LIST)
+    request = messages().ListSnapshotsRequest(max_entries=-1)
+    csi.client.require_refusal(request, "INVALID_ARGUMENT", because="a page cannot have -1 entries")
+
+
 @pytest.mark.clause("csi.list-snapshots.filters-are-combined")
 def test_snapshots_listed_by_id_and_source_are_of_both(csi: Bench) -> None:
     csi.require(LIST)

@@ -11,6 +11,7 @@ from fixtures.subjects.csi.bench import Bench
 from fixtures.subjects.csi.content import require_files, write_files
 from fixtures.subjects.csi.requests import changed, from_snapshot, messages
 from reports.model import ClauseViolation
+from suites.csi.snapshots.descriptions import let_the_source_go_on, require_same_snapshot
 
 CLOCK_TOLERANCE = 300.0  # seconds; the driver's backend may have a clock of its own
 MAKE = "controller.CREATE_DELETE_SNAPSHOT"
@@ -55,13 +56,44 @@ def facts(snapshot: object) -> tuple[object, ...]:
     return snapshot.snapshot_id, snapshot.source_volume_id, time_taken  # type: ignore[attr-defined]
 
 
-@pytest.mark.clause("csi.create-snapshot.other-source-conflicts")
-def test_same_snapshot_name_of_another_volume_conflicts(csi: Bench) -> None:
+@pytest.mark.clause("csi.create-snapshot.is-idempotent")
+def test_same_snapshot_again_after_its_volume_was_expanded_is_the_same(csi: Bench) -> None:
     csi.require(MAKE)
-    request = csi.snapshotting(csi.create().volume_id)
+    volume = csi.create()
+    request = csi.snapshotting(volume.volume_id)
     first = csi.wait_until_ready(request).snapshot
+    let_the_source_go_on(csi, volume, "its volume was expanded")
+    require_same_snapshot(csi.wait_until_ready(request).snapshot, first, "the same CreateSnapshot again")
+
+
+@pytest.mark.clause("csi.create-snapshot.becomes-ready")
+@pytest.mark.parametrize("rpc", ["GetSnapshot", "ListSnapshots"])
+def test_restored_snapshot_is_told_as_before(csi: Bench, rpc: str) -> None:
+    csi.require(MAKE, "controller.GET_SNAPSHOT" if rpc == "GetSnapshot" else "controller.LIST_SNAPSHOTS")
+    made = csi.snapshot(csi.create())
+    csi.create(source=from_snapshot(made.snapshot_id))
+    if rpc == "GetSnapshot":
+        found = csi.client.call(messages().GetSnapshotRequest(snapshot_id=made.snapshot_id)).snapshot
+    else:
+        listing = csi.client.call(messages().ListSnapshotsRequest(snapshot_id=made.snapshot_id))
+        assert listing.entries, "a snapshot is not listed any more, after a volume was made of it"
+        found = listing.entries[0].snapshot
+    require_same_snapshot(found, made, f"{rpc}, after a volume was made of it,")
+
+
+@pytest.mark.clause("csi.create-snapshot.other-source-conflicts")
+@pytest.mark.parametrize("source", ["there", "deleted"])
+def test_same_snapshot_name_of_another_volume_conflicts(csi: Bench, source: str) -> None:
+    csi.require(MAKE)
+    volume = csi.create()
+    request = csi.snapshotting(volume.volume_id)
+    first = csi.wait_until_ready(request).snapshot
+    if source == "deleted":
+        let_the_source_go_on(csi, volume, "its volume was deleted")
     other = changed(request, source_volume_id=csi.create().volume_id)
     csi.client.require_refusal(other, "ALREADY_EXISTS", because="the name is taken by a snapshot of another volume")
+    if source == "deleted":
+        return
     again = csi.client.call(request).snapshot
     if facts(first) != facts(again):
         raise ClauseViolation("a refused request changed the snapshot", expected=facts(first), actual=facts(again))
