@@ -178,6 +178,7 @@ def test_delta_covers_what_an_expansion_added(csi: Bench, rng: Random) -> None:
         csi.client.call(node_expanding(use, size))
     beyond = written(use, rng, -BLOCK_BYTES)
     stream = read_stream(csi, delta(base, csi.snapshot(use.volume)))
+    assert min(stream.capacities) >= size, f"the metadata of an expanded volume state {stream.capacities} bytes"
     for one in beyond:
         require_covered(stream, one, "that was written beyond the end of the base")
 
