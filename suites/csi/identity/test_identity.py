@@ -35,6 +35,16 @@ def test_plugin_name_is_well_formed(csi: Bench) -> None:
         )
 
 
+@pytest.mark.clause("csi.plugin-info.name-is-the-same-everywhere")
+@pytest.mark.parametrize("where", ["later", "second node"])
+def test_plugin_name_is_the_same_everywhere(csi: Bench, where: str) -> None:
+    first = csi.client.call(messages().GetPluginInfoRequest()).name
+    if where == "later":
+        csi.create()
+    client = csi.client if where == "later" else csi.second_node().client
+    assert client.call(messages().GetPluginInfoRequest()).name == first, f"the driver has another name ({where})"
+
+
 @pytest.mark.clause("csi.plugin-info.version-is-stated")
 def test_plugin_version_is_stated(csi: Bench) -> None:
     assert csi.client.call(messages().GetPluginInfoRequest()).vendor_version, "the driver states no vendor version"

@@ -53,6 +53,16 @@ def test_single_node_volume_is_not_attached_to_another_node(csi: Bench) -> None:
     )
 
 
+@pytest.mark.clause("csi.controller-unpublish.other-node-stays")
+def test_detach_from_a_node_that_has_not_the_volume_leaves_the_other(csi: Bench) -> None:
+    csi.require(ATTACH, NODES)
+    second = csi.second_node()
+    volume = csi.create()
+    csi.attach(volume, mount())
+    csi.client.call(second.detaching(volume))
+    require_told(told_nodes(csi, volume), [csi.capabilities.node_id])
+
+
 @pytest.mark.clause("csi.controller-publish.other-node-is-named")
 def test_refusal_for_another_node_names_the_one_that_has_the_volume(csi: Bench) -> None:
     csi.require(ATTACH)

@@ -96,6 +96,15 @@ def test_attach_for_a_capability_the_volume_lacks_is_refused(csi: Bench) -> None
         )
 
 
+@pytest.mark.clause("csi.controller-publish.readonly-is-served")
+@pytest.mark.parametrize("mode", ["SINGLE_NODE_WRITER", "SINGLE_NODE_READER_ONLY"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_attach_for_reading_is_served(csi: Bench, kind: str, mode: str) -> None:
+    csi.require(ATTACH, READONLY)
+    capability = KINDS[kind](mode)
+    csi.client.call(csi.attaching(csi.create(capability), capability, readonly=True))
+
+
 @pytest.mark.clause("csi.controller-publish.absent-volume-is-not-found")
 def test_attach_of_an_absent_volume_is_not_found(csi: Bench) -> None:
     csi.require(ATTACH)
@@ -104,10 +113,15 @@ def test_attach_of_an_absent_volume_is_not_found(csi: Bench) -> None:
 
 
 @pytest.mark.clause("csi.controller-publish.absent-node-is-not-found")
-def test_attach_to_an_absent_node_is_not_found(csi: Bench) -> None:
+@pytest.mark.parametrize("before", ["never attached", "attached"])
+def test_attach_to_an_absent_node_is_not_found(csi: Bench, before: str) -> None:
     csi.require(ATTACH)
-    request = changed(csi.attaching(csi.create(), mount()), node_id="seatrial-no-such-node")
-    csi.client.require_refusal(request, "NOT_FOUND", because="there is no such node")
+    proper = csi.attaching(csi.create(), mount())
+    if before == "attached":
+        csi.client.call(proper)
+    request = changed(proper, node_id="seatrial-no-such-node")
+    codes = ("NOT_FOUND", "FAILED_PRECONDITION") if before == "attached" else ("NOT_FOUND",)  # two faults at once
+    csi.client.require_refusal(request, *codes, because="there is no such node")
 
 
 @pytest.mark.clause("csi.controller-publish.attach-limit-is-kept")
@@ -127,6 +141,7 @@ def test_node_takes_no_more_volumes_than_it_states(csi: Bench) -> None:
             break
     else:
         raise ClauseViolation("a node takes more volumes than it states", expected=limit, actual=limit + 1)
+    csi.client.call(requests[0])  # it is there already, so it takes no place
     csi.client.call(detaching(requests[0]))
     csi.client.call(request)
 

@@ -8,6 +8,7 @@ from fixtures.subjects.csi.bench import Bench
 from fixtures.subjects.csi.requests import block, changed, mount
 from reports.model import ClauseViolation, NotApplicable
 from suites.csi.volumes.confirmation import is_confirmed, unconfirmed, validating
+from suites.csi.volumes.test_capacity import UNLIKELY
 
 FOREIGN = {"seatrial.example/no-such-key": "no such value"}
 SERVICE = "plugin.CONTROLLER_SERVICE"
@@ -94,6 +95,41 @@ def test_values_that_are_not_of_the_volume_are_not_confirmed(csi: Bench, field: 
             f"a made-up {field} is confirmed as the volume's", expected="it is refused, or not named as validated",
             actual=dict(getattr(answer.response.confirmed, field)), question="Is the request echoed unread?",
         )  # fmt: skip
+
+
+@pytest.mark.clause("csi.validate.unsupported-is-not-confirmed")
+@pytest.mark.parametrize("kind", ["mount", "block"])
+def test_capability_that_no_volume_is_made_with_is_not_confirmed(csi: Bench, kind: str) -> None:
+    csi.require(SERVICE)
+    volume = csi.create(mount() if kind == "mount" else block())
+    refused = [
+        capability
+        for capability in UNLIKELY
+        if csi.client.answer(changed(csi.creation(), volume_capabilities=[capability])).code == "INVALID_ARGUMENT"
+    ]
+    if not refused:
+        raise NotApplicable("the driver makes volumes of every capability")
+    for capability in refused:
+        if is_confirmed(csi, volume, capability):
+            raise ClauseViolation(
+                f"a capability that no volume is made with is confirmed of a {kind} volume", expected="not confirmed",
+                actual=str(capability),
+            )  # fmt: skip
+
+
+@pytest.mark.clause("csi.validate.unsupported-is-not-confirmed")
+def test_mount_access_that_is_confirmed_of_a_block_volume_is_served(csi: Bench) -> None:
+    csi.require(SERVICE)
+    volume = csi.create(block())
+    if not is_confirmed(csi, volume, mount()):
+        return
+    answer = csi.client.answer(csi.attaching(volume, mount()))
+    if answer.code == "INVALID_ARGUMENT":
+        raise ClauseViolation(
+            "mount access is confirmed of a block volume and then refused", expected="both, or neither",
+            actual=str(answer),
+        )  # fmt: skip
+    csi.bring_up(volume, mount())
 
 
 @pytest.mark.clause("csi.validate.absent-volume-is-not-found")

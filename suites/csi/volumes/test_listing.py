@@ -72,6 +72,14 @@ def test_pages_of_volumes_are_complete(csi: Bench, size: int) -> None:
     require_each_once(lambda: listed_ids(csi, size), ours)
 
 
+@pytest.mark.clause("csi.list-volumes.pages-are-complete")
+@pytest.mark.parametrize("size", [1000, (1 << 31) - 1])
+def test_page_that_has_room_for_all_volumes_is_complete(csi: Bench, size: int) -> None:
+    csi.require(LIST)
+    ours = [csi.create().volume_id for _ in range(2)]
+    require_each_once(lambda: listed_ids(csi, size), ours)
+
+
 @pytest.mark.clause("csi.list-volumes.pages-are-limited")
 def test_page_of_volumes_is_no_longer_than_asked(csi: Bench) -> None:
     csi.require(LIST)

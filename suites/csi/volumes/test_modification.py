@@ -10,9 +10,11 @@ import pytest
 
 from fixtures.subjects.csi.bench import Bench
 from fixtures.subjects.csi.content import require_files, write_files
-from fixtures.subjects.csi.requests import changed, messages, mount
+from fixtures.subjects.csi.requests import changed, from_volume, messages, mount
 from reports.model import ClauseViolation, NotApplicable
 from suites.csi.volumes.confirmation import validating
+from suites.csi.volumes.of_any_kind import KINDS, Made, live, made
+from suites.csi.volumes.test_volume_sources import source_of
 
 MODIFY = "controller.MODIFY_VOLUME"
 FOREIGN = ("aaa-seatrial-no-such-key", "zzz-seatrial-no-such-key")
@@ -77,6 +79,82 @@ def test_volume_modified_where_it_is_in_use_has_the_new_values(csi: Bench, state
     csi.client.call(modifying(volume, second))
     if not has(csi, volume, second) or has(csi, volume, first):
         raise ClauseViolation(f"a modification of a volume {state} has no effect", expected=second, actual=first)
+
+
+def has_of(csi: Bench, one: Made, parameters: Mapping[str, str]) -> bool:
+    """The same of a volume of any kind."""
+    question = changed(validating(one.volume, [one.capability]), mutable_parameters=parameters)
+    answer = csi.client.answer(question)
+    return answer.is_ok and parameters.items() <= dict(answer.response.confirmed.mutable_parameters).items()
+
+
+@pytest.mark.clause("csi.modify-volume.takes-effect")
+@pytest.mark.parametrize("kind", KINDS)
+def test_modified_volume_of_any_kind_keeps_its_values(csi: Bench, kind: str) -> None:
+    readable(csi)
+    first, second = csi.mutable_parameters()
+    one = made(csi, kind, mutable_parameters=first)
+    if not has_of(csi, one, first):
+        raise ClauseViolation(
+            f"a volume ({kind}) has not the mutable parameters it was made with", expected=first, actual="not confirmed"
+        )
+    for values in (second, first, second):
+        csi.client.call(modifying(one.volume, values))
+        assert has_of(csi, one, values), f"a modification to {values} had no effect ({kind})"
+
+    def look(what: str) -> None:
+        assert has_of(csi, one, second), f"the values of a volume ({kind}) are lost after {what}"
+
+    live(csi, one, look)
+
+
+@pytest.mark.clause("csi.modify-volume.takes-effect")
+def test_modification_of_a_plain_volume_sets_every_value(csi: Bench) -> None:
+    _, first, second = readable(csi)
+    volume = csi.create()
+    for values in (second, first):
+        csi.client.call(modifying(volume, values))
+        assert has(csi, volume, values), f"a modification to {values} had no effect on some of them"
+
+
+@pytest.mark.clause("csi.modify-volume.absent-keys-change-nothing")
+@pytest.mark.parametrize("other", ["another volume", "its clone", "its source"])
+def test_modification_changes_no_other_volume(csi: Bench, other: str) -> None:
+    kept, first, second = readable(csi)
+    source = None
+    if other != "another volume":
+        csi.require("controller.CLONE_VOLUME")
+        source = from_volume(kept.volume_id)
+    changing = csi.client.call(changed(csi.creation(source=source), mutable_parameters=first)).volume
+    if other == "its clone":
+        kept, changing = changing, kept
+    csi.client.call(modifying(changing, second))
+    if not has(csi, kept, first) or has(csi, kept, second):
+        raise ClauseViolation(f"a modification changed {other} as well", expected=first, actual=second)
+
+
+@pytest.mark.clause("csi.create-volume.mutable-parameters-are-accepted")
+@pytest.mark.parametrize("kind", ["snapshot", "volume"])
+def test_copy_has_its_own_mutable_parameters(csi: Bench, kind: str) -> None:
+    origin, first, second = readable(csi)
+    csi.client.call(modifying(origin, second))
+    source = source_of(csi, kind, origin)
+    copy = csi.client.call(changed(csi.creation(source=source), mutable_parameters=first)).volume
+    if not has(csi, copy, first) or has(csi, copy, second):
+        raise ClauseViolation(f"a copy has the mutable parameters of its {kind}", expected=first, actual=second)
+
+
+@pytest.mark.clause("csi.create-volume.other-mutable-parameters-conflict")
+def test_same_name_with_mutable_parameters_of_a_plain_volume_is_served_or_refused(csi: Bench) -> None:
+    _, first, _ = readable(csi)
+    request = csi.creation()
+    volume = csi.client.call(request).volume
+    answer = csi.client.answer(changed(request, mutable_parameters=first))
+    if answer.code != "ALREADY_EXISTS" and not (answer.is_ok and has(csi, volume, first)):
+        raise ClauseViolation(
+            "a volume was answered for mutable parameters that it has not", expected="ALREADY_EXISTS",
+            actual=str(answer),
+        )  # fmt: skip
 
 
 @pytest.mark.clause("csi.modify-volume.unknown-parameter-is-refused")

@@ -14,6 +14,7 @@ from suites.csi.node.measuring import STATS, measuring
 from suites.csi.node.test_reference_counting import unmount
 from suites.csi.volumes.descriptions import description_of, entry_of
 from suites.csi.volumes.health import damage
+from suites.csi.volumes.of_any_kind import made
 
 
 def described(csi: Bench) -> Any:
@@ -65,13 +66,20 @@ def test_condition_of_a_fresh_volume_is_normal(csi: Bench, ask: Callable[[Bench]
     assert not condition.abnormal, f"a volume that was just made is abnormal: {condition.message}"
 
 
-@pytest.mark.clause("csi.get-volume.damage-is-told")
-def test_condition_of_a_damaged_volume_is_abnormal(csi: Bench) -> None:
+@pytest.mark.parametrize(
+    "ask",
+    [
+        pytest.param(description_of, id="get-volume", marks=pytest.mark.clause("csi.get-volume.damage-is-told")),
+        pytest.param(entry_of, id="list-volumes", marks=pytest.mark.clause("csi.list-volumes.damage-is-told")),
+    ],
+)
+@pytest.mark.parametrize("kind", ["mount", "block", "shared"])
+def test_condition_of_a_damaged_volume_is_abnormal(csi: Bench, ask: Callable[[Bench, Any], Any], kind: str) -> None:
     csi.require_spec(until="1.12")
-    csi.require("controller.VOLUME_CONDITION", "controller.GET_VOLUME")
-    volume = csi.create()
+    csi.require("controller.VOLUME_CONDITION")
+    volume = made(csi, kind).volume
     damage(csi, volume)
-    condition = description_of(csi, volume).status.volume_condition
+    condition = ask(csi, volume).status.volume_condition
     assert condition.abnormal, f"a volume without its data is told to be normal: {condition.message}"
 
 

@@ -8,6 +8,7 @@ from fixtures.subjects.csi.bench import Bench
 from fixtures.subjects.csi.requests import messages
 from reports.model import ClauseViolation, NotApplicable
 from suites.csi.volumes.health import GET, LIST, damage, health_of, listed_health, require_health, require_well_formed
+from suites.csi.volumes.of_any_kind import made
 from suites.csi.volumes.pages import all_entries, require_each_once
 
 
@@ -63,9 +64,10 @@ def test_listed_health_of_a_volume_is_that_asked_for(csi: Bench) -> None:
 
 
 @pytest.mark.clause("csi.list-volume-health.agrees-with-get")
-def test_listed_health_of_a_damaged_volume_is_that_asked_for(csi: Bench) -> None:
+@pytest.mark.parametrize("kind", ["mount", "block", "shared"])
+def test_listed_health_of_a_damaged_volume_is_that_asked_for(csi: Bench, kind: str) -> None:
     require_health(csi, LIST, GET)
-    volume = csi.create()
+    volume = made(csi, kind).volume
     damage(csi, volume)
     entries = listed_health(csi, volume)
     listed = [(item.status, item.reason) for entry in entries for item in entry.health_statuses]
