@@ -11,7 +11,7 @@ import hashlib
 import os
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from reports.model import (
     Outcome,
     Result,
 )
+from reports.printable import MARK, cut, printable, title
 from reports.redact import redact
 
 _ORDER = (Outcome.FAIL, Outcome.COULD_NOT_RUN, Outcome.NOT_APPLICABLE, Outcome.PASS)
@@ -63,7 +64,13 @@ class Judged:
 
 
 def judge(call: Any, item: pytest.Item, catalogue: Catalogue, clauses: tuple[str, ...]) -> Judged:
-    """Judge the exception of one phase. call.excinfo is not None."""
+    """Judge the exception of one phase. call.excinfo is not None. All texts can be shown on a terminal."""
+    judged = _judged(call, item, catalogue, clauses)
+    texts = {name: printable(getattr(judged, name)) for name in ("expected", "actual", "question", "text")}
+    return replace(judged, summary=title(judged.summary), **texts)
+
+
+def _judged(call: Any, item: pytest.Item, catalogue: Catalogue, clauses: tuple[str, ...]) -> Judged:
     error: BaseException = call.excinfo.value
     if isinstance(error, ClauseViolation):
         blamed = (error.clause,) if error.clause in catalogue.clauses else clauses
@@ -182,7 +189,7 @@ def _failed(call: Any, item: pytest.Item, clauses: Sequence[Clause], error: Clau
         redact(expected),
         redact(actual),
         question,
-        redact("\n".join(lines))[:_LONGEST],
+        cut(redact("\n".join(lines)), _LONGEST),
         clauses=tuple(clause.id for clause in clauses),
     )
 
@@ -206,16 +213,16 @@ def _place(call: Any, item: pytest.Item) -> str:
 
 def _trace(call: Any, item: pytest.Item) -> str:
     shown = item.repr_failure(call.excinfo)
-    return redact(str(shown))[-_LONGEST:]
+    text = redact(str(shown))
+    return text if len(text) <= _LONGEST else f"{MARK}{text[-_LONGEST:]}"
 
 
 def _shown(value: Any) -> str:
     if value is None:
         return ""
     text = value if isinstance(value, str) else repr(value)
-    return text if len(text) <= 2000 else text[:2000] + f"... ({len(text)} characters)"
+    return cut(text, 2000)
 
 
 def _first_line(error: BaseException) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__
+    return title(str(error)) or type(error).__name__

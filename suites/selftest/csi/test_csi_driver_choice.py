@@ -40,6 +40,17 @@ def test_csi_driver_that_ends_at_once_could_not_run_and_shows_its_last_words(tmp
     results = read(tmp_path / "run" / "record.jsonl").results
     assert {result.outcome for result in results} == {"could-not-run"}
     assert "no such licence" in results[0].text
+    assert "ended with status 3 at its start" in results[0].summary
+
+
+def test_csi_driver_that_a_signal_ends_names_the_signal_and_draws_nothing_on_the_terminal(tmp_path: Path) -> None:
+    (script := tmp_path / "driver.sh").write_text("#!/bin/sh\nprintf '\\033[31mred\\007\\n'\nkill -ABRT $$\n")
+    script.chmod(0o755)
+    done = run_suite(tmp_path / "run", "suites/csi/identity/test_identity.py", "--csi-driver", f"{script} {{endpoint}}")
+    result = read(tmp_path / "run" / "record.jsonl").results[0]
+    assert "was ended by SIGABRT at its start" in result.summary
+    assert "\\x1b[31mred\\x07" in result.summary
+    assert "\x1b" not in done.stdout + result.text + result.summary
 
 
 @pytest.mark.parametrize(
@@ -52,6 +63,8 @@ def test_csi_driver_that_ends_at_once_could_not_run_and_shows_its_last_words(tmp
         (["--csi-driver", "true {endpoint}", "--mutant", "csi/x"], "--csi-driver and --mutant each choose"),
         (["--csi-second-endpoint", "unix:///x.sock"], "belongs to --csi-endpoint"),
         (["--csi-driver", "'true {endpoint}"], "No closing quotation"),
+        (["--csi-driver", "true {endpoint} {nodeid}"], "nothing is filled in for {nodeid}. Did you mean {node_id}?"),
+        (["--csi-image", "x {Endpoint}"], "Did you mean {endpoint}?"),
         (["--csi-endpoint", "http://x"], "must be a UNIX socket"),
         (["--csi-endpoint", "/etc/passwd"], "/etc/passwd is no socket"),
         (["--mutant", "csi/states_no_verion"], 'Did you mean "states_no_version"?'),
