@@ -66,8 +66,14 @@ class Judged:
 def judge(call: Any, item: pytest.Item, catalogue: Catalogue, clauses: tuple[str, ...]) -> Judged:
     """Judge the exception of one phase. call.excinfo is not None. All texts can be shown on a terminal."""
     judged = _judged(call, item, catalogue, clauses)
-    texts = {name: printable(getattr(judged, name)) for name in ("expected", "actual", "question", "text")}
-    return replace(judged, summary=title(judged.summary), **texts)
+    return replace(
+        judged,
+        summary=title(judged.summary),
+        expected=printable(judged.expected),
+        actual=printable(judged.actual),
+        question=printable(judged.question),
+        text=printable(judged.text),
+    )
 
 
 def _judged(call: Any, item: pytest.Item, catalogue: Catalogue, clauses: tuple[str, ...]) -> Judged:
