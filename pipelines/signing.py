@@ -86,7 +86,8 @@ def require_own_decisions(run: Path) -> None:
 
 def _finish(run: Path) -> int:
     try:
-        done = envelope.finish(run)
+        with envelope.alone(run):
+            done = envelope.finish(run)
     except EnvelopeError as error:
         raise Misconfigured([f"not finished: {error}. Sign again."]) from error
     print(f"{run}: {'what a killed signing had begun is done' if done else 'no signing was cut short here'}")

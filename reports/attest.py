@@ -51,10 +51,16 @@ def sign(
     machine's development key signs and the envelope says so: it then verifies as valid and untrusted. Render
     first: the report's digest is bound too. by_identity: sign keyless as well, by the identity that this machine has
     (reports/keyless.py; trust as there); without keys, a key that is thrown away makes the envelope.
-    KeylessError: that cannot be done, and nothing is changed.
+    KeylessError: that cannot be done, and nothing is changed. EnvelopeError: somebody else is signing it now.
     RunFolderError: the run passed, and its records are not of the candidate and parts beside them.
     """
-    run_dir = Path(run_dir)
+    with envelopes.alone(Path(run_dir)):
+        return _sign(Path(run_dir), keys, now, by_identity, trust)
+
+
+def _sign(
+    run_dir: Path, keys: Sequence[Path | str], now: datetime | None, by_identity: bool, trust: Path | None
+) -> Path:
     envelopes.finish(run_dir)
     signers = [load_signer(key) for key in keys] or [one_time_key() if by_identity else development_key()]
     found = findings.of_folder(run_dir)
@@ -119,9 +125,14 @@ def add_signature(
 ) -> Path:
     """Add one more signature over the same payload, for M-of-N sign-offs. key: None signs keyless (trust as there).
 
-    EnvelopeError: not a sign-off, signed by a development key (sign again with real keys instead), or its
-    present signature does not hold.
+    EnvelopeError: not a sign-off, signed by a development key (sign again with real keys instead), its
+    present signature does not hold, or somebody else is signing now.
     """
+    with envelopes.alone(envelope_path.parent):
+        return _add_signature(envelope_path, key, now, trust)
+
+
+def _add_signature(envelope_path: Path, key: Path | str | None, now: datetime | None, trust: Path | None) -> Path:
     envelopes.finish(envelope_path.parent)
     present = verify(envelope_path, now=now, cleared=True)
     if present.development:

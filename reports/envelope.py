@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
+import fcntl
 import json
+import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +57,34 @@ def sign(envelope: Any, signer: PrivateKey) -> None:
 def text_of(envelope: Any) -> str:
     """The file's text."""
     return json.dumps(envelope.to_dict(), indent=1) + "\n"
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Nobody else signs in this folder meanwhile. EnvelopeError: somebody does.
+
+    The one who comes second is told and does not wait: to sign afresh after the first would throw his signature away.
+    The lock is on the folder itself, so it leaves no file, and it ends with its process, however that ends.
+    """
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise EnvelopeError(f"{folder}: cannot be opened: {error.strerror}") from error
+    try:
+        _lock(folder, handle)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(folder: Path, handle: int) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        text = "somebody else is signing it at this moment. Wait for that, then put your signature beside it with --add"
+        raise EnvelopeError(f"{folder}: {text}") from error
+    except OSError as error:
+        raise EnvelopeError(f"{folder}: cannot be locked, so nobody can sign there: {error.strerror}") from error
 
 
 def write_all(folder: Path, files: Mapping[Path, str], remove: Iterable[Path] = ()) -> None:

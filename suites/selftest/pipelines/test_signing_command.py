@@ -6,13 +6,14 @@ import datetime
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from pipelines import arguments, signing
 from pipelines.cli import main
-from reports import attest
+from reports import attest, envelope, verification
 from reports.keys import generate_key, load_public_key, public_path
 from suites.selftest.pipelines.releases import edit
 from suites.selftest.reports import synthetic
@@ -111,3 +112,89 @@ def test_signing_that_cannot_be_done_is_told_and_leaves_nothing(run: Path, wrong
     before = sorted(run.rglob("*"))
     assert main(["sign", str(run), *wrong]) == 3
     assert sorted(run.rglob("*")) == before
+
+
+def files(run: Path) -> dict[str, bytes]:
+    return {path.relative_to(run).as_posix(): path.read_bytes() for path in run.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("words", [["--key", "bob.pem"], ["--key", "bob.pem", "--add"], ["--finish"]])
+def test_signing_while_somebody_else_signs_is_refused_and_changes_nothing(
+    run: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Even half of what he has begun is left alone: he is still there to end it."""
+    assert main(["sign", str(run), "--key", str(run.parent / "alice.pem")]) == 0
+    (run / ".signing").mkdir()
+    (run / ".signing" / "0").write_text("what he writes")
+    before = files(run)
+    words = [str(run.parent / word) if word.endswith(".pem") else word for word in words]
+    with envelope.alone(run):
+        assert main(["sign", str(run), *words]) == 3
+    assert "somebody else is signing it at this moment" in capsys.readouterr().err
+    assert files(run) == before
+    assert main(["sign", str(run), *words]) == 0
+
+
+def begin(program: str, *paths: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", program, *map(str, paths)]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+
+
+HOLD = """
+import pathlib, sys, time
+from reports import envelope
+with envelope.alone(pathlib.Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_lock_of_a_killed_signer_is_gone(run: Path) -> None:
+    holder = begin(HOLD, run)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    assert main(["sign", str(run)]) == 3
+    holder.kill()
+    holder.communicate()
+    assert main(["sign", str(run)]) == 0
+
+
+SIGN = """
+import pathlib, sys
+from reports import attest, envelope, verification
+from reports.envelope import EnvelopeError
+run, key = map(pathlib.Path, sys.argv[1:])
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    attest.add_signature(run / attest.SIGNOFF, key)
+except EnvelopeError as error:
+    sys.exit(f"refused: {error}")
+"""
+
+
+def test_many_who_sign_at_once_lose_no_signature(run: Path) -> None:
+    """Whoever was told that he signed has his signature in every envelope; all others were told that they have not."""
+    names = ["bob", *(f"p{number}" for number in range(5))]
+    for name in names[1:]:
+        generate_key(run.parent / f"{name}.pem")
+    assert main(["sign", str(run), "--key", str(run.parent / "alice.pem")]) == 0
+    signers = {name: begin(SIGN, run, run.parent / f"{name}.pem") for name in names}
+    for process in signers.values():
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in signers.values():
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    told = {name: process.communicate()[1] for name, process in signers.items()}
+    signed = ["alice", *(name for name, process in signers.items() if process.returncode == 0)]
+    assert len(signed) > 1
+    assert all("somebody else is signing" in told[name] for name in names if name not in signed)
+    keys = [public_path(run.parent / f"{name}.pem") for name in signed]
+    assert attest.verify(run / attest.SIGNOFF, keys=keys, threshold=len(keys)).trusted
+    wanted = {load_public_key(key).keyid for key in keys}
+    for path in [run / attest.SIGNOFF, *(run / "attestations").glob("*.dsse.json")]:
+        assert set(verification.read_envelope(path).signatures) == wanted
+    assert not (run / ".signing").exists()
