@@ -53,7 +53,7 @@ def findings(case: Case, standings: Sequence[Standing], compared: Sequence[Compa
         yield Finding.of(verdict, text, remedy)
         return
     accepted = {item.clause.id for item in standings if item.standing == "waived"}
-    alone = [item for item in compared if not pooling.is_pool(item)]
+    alone = [item for item in compared if not item.is_pool]
     for item in alone:
         if item.call in statistics.WORSE:
             yield _regression(case.basis.run, item, wanted.blocks and item.clause not in accepted)

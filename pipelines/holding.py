@@ -26,7 +26,7 @@ class Held:
 def called(stages: Iterable[Stage]) -> list[Comparison]:
     """What the stages' decisions compared, each pool named by its stage: two stages may have pools of one name."""
     return [
-        dataclasses.replace(item, clause=f"{stage.name}/{item.clause}") if pooling.is_pool(item) else item
+        dataclasses.replace(item, clause=f"{stage.name}/{item.clause}") if item.is_pool else item
         for stage in stages
         if stage.decision
         for item in stage.decision.comparisons

@@ -56,7 +56,7 @@ def findings(case: Case, standings: Sequence[Standing], compared: Sequence[Compa
         text = f"The last sign-off ({case.basis.run}) recorded no single tests, so none are compared together."
         yield Finding.of(Verdict.PASS, text, "From the next sign-off on there is something to compare with.")
     pools = {pool.name: pool for pool in _pools(case, standings)}
-    for item in filter(pooling.is_pool, compared):
+    for item in (item for item in compared if item.is_pool):
         if item.call in statistics.WORSE:
             told, remedy = _worse(case, item, pools[item.clause])
             yield Finding.of(Verdict.FAIL if wanted.blocks else Verdict.PASS, told, remedy)

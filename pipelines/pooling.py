@@ -50,10 +50,6 @@ class Pool:
         return sum(statistics.drop(*pair) for pair in self.strata.values()) / max(1, len(self.strata))
 
 
-def is_pool(item: Comparison) -> bool:
-    return item.clause.endswith(".*")
-
-
 def name_of(clause: str, kind: str) -> str:
     """The pool of that kind which a clause belongs to."""
     parts = clause.split(".")

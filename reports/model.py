@@ -235,6 +235,10 @@ class Comparison:
     least_p: float | None = None
     detectable: float | None = None
 
+    @property
+    def is_pool(self) -> bool:
+        return self.clause.endswith(".*")
+
 
 @dataclass(frozen=True)
 class Measurement:

@@ -129,6 +129,8 @@ def statistics_of(found: Findings) -> Iterator[Block]:
 
 def _in_short(compared: Sequence[Comparison]) -> str:
     """All comparisons in one line."""
+    pools = [item for item in compared if item.is_pool]
+    compared = [item for item in compared if not item.is_pool]
     known = [item for item in compared if item.basis_runs]
     if not known:
         return "No earlier sign-off to compare with: these clauses stand for nothing but themselves."
@@ -137,7 +139,11 @@ def _in_short(compared: Sequence[Comparison]) -> str:
     blind = len(known) - len(drops)
     told = f"Of {plural(len(known), 'clause')} with an earlier sign-off, {worse} became worse."
     told += f" A drop of {min(drops):g} to {max(drops):g} points would have shown." if drops else ""
-    return told + (f" For {blind} the sample cannot tell how small a drop would show." if blind else "")
+    told += f" For {blind} the sample cannot tell how small a drop would show." if blind else ""
+    for item in pools:
+        drop = "no drop" if item.detectable is None else f"a drop of {item.detectable:g} points"
+        told += f" All tests of {clean(item.clause)} together would have shown {drop}."
+    return told
 
 
 def _compared(item: Comparison) -> tuple[str, ...]:

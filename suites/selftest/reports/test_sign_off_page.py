@@ -119,11 +119,13 @@ def test_statistics_show_every_number_of_the_decision(folder: Path) -> None:
     blind = {**compared, "clause": "cni.b", "detectable": None}
     figure = {"figure": "window-ms", "standing": "fail", "direction": "lower", "value": 42.5, "limit": 30.0,
               "tolerance": 200.0, "basis": 12.0}  # fmt: skip
-    decide(folder, comparisons=[compared, blind], measurements=[figure])
+    pool = {**compared, "clause": "cni.*", "detectable": 4.5}
+    decide(folder, comparisons=[compared, blind, pool], measurements=[figure])
     page = page_of(folder)
     text, rows = page.text, [row.text for row in page.all("tr")]
     assert "Of 2 clauses with an earlier sign-off, 0 became worse. A drop of 31.5 to 31.5 points would have" in text
     assert "For 1 the sample cannot tell how small a drop would show." in text
+    assert "All tests of cni.* together would have shown a drop of 4.5 points." in text
     assert "cni.ano drop seen1 of 92 of 600.50000.01250.750031.5 points" in rows
     assert "window-msfaillower42.530200 %12" in rows
 
