@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pipelines import pipeline, policy, quarantine, waivers
+from pipelines import VERSION, pipeline, policy, quarantine, waivers
+from reports.recorder import revision
 
 CANDIDATE = Path(__file__).parent / "candidates" / "default.toml"
 
@@ -29,6 +30,14 @@ a new key: the private half stays with you, the public half goes to everybody wh
 """
 
 
+class _Version(argparse.Action):
+    """Tells version and commit. The commit costs a call of git, so it is asked for only here."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_given: object) -> None:
+        print(f"Seatrial {VERSION} ({revision()})")
+        parser.exit()
+
+
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     top = argparse.ArgumentParser(
@@ -37,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=ENDS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    top.add_argument("--version", action=_Version, nargs=0, help="say which Seatrial this is, and end")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _run(commands.add_parser("run", help="take a candidate through the stages", epilog=ENDS))
     _doctor(commands.add_parser("doctor", help="say what this machine can and cannot do"))

@@ -58,7 +58,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"INVALID: {error}", file=sys.stderr)
         return Verdict.INVALID.exit_code
     except OSError as error:
-        print(f"{error.filename or 'system'}: {error.strerror or error}", file=sys.stderr)
+        # Where one file was being copied to another, it is the second that could not be written.
+        print(f"{error.filename2 or error.filename or 'system'}: {error.strerror or error}", file=sys.stderr)
         return Verdict.INVALID.exit_code
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import secrets
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipelines.candidate import Candidate
+from pipelines.configuration import Misconfigured
 from pipelines.findings import Finding
 from pipelines.pipeline import Pipeline, Stage
 from reports.catalogue import Catalogue
@@ -53,6 +55,33 @@ def text_of(value: Any) -> str:
     return json.dumps(to_json(value), indent=1, ensure_ascii=False, default=str) + "\n"
 
 
+@contextlib.contextmanager
+def whole_or_none(folder: Path) -> Iterator[None]:
+    """Make a folder, and fill it in the block. FileExistsError: it is there already.
+
+    Misconfigured: its disk is full, or it cannot be written for another reason; nothing of it stays.
+    """
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise Misconfigured([unwritable(folder, error)]) from error
+    try:
+        yield
+    except BaseException as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise Misconfigured([unwritable(folder, error)]) from error
+        raise
+
+
+def unwritable(folder: Path, error: OSError) -> str:
+    """Why a run's folder could not be made, and what to do."""
+    why = error.strerror or str(error)
+    return f"{folder}: the run's folder cannot be written: {why}. Make room there, or name another place (--runs-dir)."
+
+
 class Logbook:
     """One run's folder. `facts` is what run.json holds."""
 
@@ -75,12 +104,13 @@ class Logbook:
         basis: Mapping[str, Any] | None = None,
         name: str = "",
     ) -> Logbook:
-        """Make a fresh folder runs/<date>-<time>-<random>, or of that name, with the inputs copied into it."""
+        """Make a fresh folder runs/<date>-<time>-<random>, or of that name, with the inputs copied into it.
+
+        FileExistsError: it is there already. Misconfigured: it cannot be written; nothing of it stays.
+        """
         started = now()
         name = name or f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         folder = runs.resolve() / name
-        folder.mkdir(parents=True)
-        (folder / "log").mkdir()
         names = {stage.name for stage in requested}
         stages = [
             {
@@ -93,21 +123,23 @@ class Logbook:
         ]
         first = {"id": name, "started": stamp(started), "stages": stages, "pipeline": pipeline.name}
         book = cls(folder, {**first, **facts})
-        shutil.copyfile(candidate.path, folder / "candidate.toml")
-        shutil.copyfile(requested[0].policy, folder / "policy.toml")
-        (folder / "policies").mkdir()
-        for stage in pipeline.stages:
-            shutil.copyfile(stage.policy, folder / "policies" / f"{stage.name}.toml")
-        shutil.copyfile(waivers, folder / "waivers.toml")
-        shutil.copyfile(pipeline.path, folder / "stages.toml")
-        if quarantine is not None:
-            shutil.copyfile(quarantine, folder / "quarantine.toml")
-        if basis is not None:
-            book._json("basis.json", basis)
-        book._json("candidate.json", candidate.summary())
-        clauses = [to_json(clause) for clause in catalogue.clauses.values()]
-        book._json("catalogue.json", {"digest": catalogue.digest, "clauses": clauses})
-        book.note(catalogue=catalogue.digest)
+        with whole_or_none(folder):
+            (folder / "log").mkdir()
+            shutil.copyfile(candidate.path, folder / "candidate.toml")
+            shutil.copyfile(requested[0].policy, folder / "policy.toml")
+            (folder / "policies").mkdir()
+            for stage in pipeline.stages:
+                shutil.copyfile(stage.policy, folder / "policies" / f"{stage.name}.toml")
+            shutil.copyfile(waivers, folder / "waivers.toml")
+            shutil.copyfile(pipeline.path, folder / "stages.toml")
+            if quarantine is not None:
+                shutil.copyfile(quarantine, folder / "quarantine.toml")
+            if basis is not None:
+                book._json("basis.json", basis)
+            book._json("candidate.json", candidate.summary())
+            clauses = [to_json(clause) for clause in catalogue.clauses.values()]
+            book._json("catalogue.json", {"digest": catalogue.digest, "clauses": clauses})
+            book.note(catalogue=catalogue.digest)
         return book
 
     def note(self, **facts: Any) -> None:

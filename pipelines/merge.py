@@ -17,7 +17,7 @@ from typing import Any
 from pipelines import basis, closing, merging, pipeline, policy, recorded
 from pipelines.configuration import Misconfigured
 from pipelines.findings import Finding
-from pipelines.logbook import now, text_of, write
+from pipelines.logbook import now, text_of, unwritable, write
 from pipelines.pieces import FILES, Piece, Pieces, read
 from pipelines.recorded import read_json
 from pipelines.screen import Screen, show_decision, show_end
@@ -57,12 +57,15 @@ def join(runs: Sequence[Path], into: Path) -> tuple[Path, list[Decision]]:
     target = into.resolve() / pieces.first.run
     if target.exists():
         raise Misconfigured([f"{target}: is there already. Remove it, or merge into another place with --runs-dir."])
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".merge-", dir=target.parent) as place:
-        made = Path(place) / target.name
-        _make(pieces, made)
-        decisions = _decide(made)
-        made.rename(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".merge-", dir=target.parent) as place:
+            made = Path(place) / target.name
+            _make(pieces, made)
+            decisions = _decide(made)
+            made.rename(target)
+    except OSError as error:
+        raise Misconfigured([unwritable(target, error)]) from error
     return target, decisions
 
 

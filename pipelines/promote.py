@@ -13,11 +13,13 @@ from typing import Any
 
 from pipelines import deployed, drift, environments, objections
 from pipelines.deployed import Step
+from pipelines.environments import Environment
 from pipelines.ledger import Entry, Ledger
 from pipelines.logbook import stamp
 from pipelines.objections import Refused, SignOff
 from pipelines.targets import Target, TargetError
 from reports.roles import Role
+from reports.spelling import nearest
 
 
 @dataclass(frozen=True)
@@ -58,9 +60,10 @@ def promote(wish: Wish, to: Target, book: Ledger) -> Answer:
     signoff = objections.read_signoff(
         wish.run, keys=wish.keys, threshold=wish.threshold, roles=wish.roles, now=book.now, cleared=wish.cleared
     )
+    environment = environments.require(environments.of_run(wish.run, signoff.stages), wish.environment)
     wanted = _content(wish, signoff)
     try:
-        _require_nothing_against(wish, signoff, to, book, wanted)
+        _require_nothing_against(wish, signoff, environment, to, book, wanted)
         changed = drift.changes(to, book, wish.environment)
         if not wish.overwrite:
             drift.require_none(changed, to, book, wish.environment)
@@ -118,14 +121,13 @@ def _content(wish: Wish, signoff: SignOff) -> dict[str, Any]:
 
 
 def _require_nothing_against(
-    wish: Wish, signoff: SignOff, to: Target, book: Ledger, content: Mapping[str, Any]
+    wish: Wish, signoff: SignOff, environment: Environment, to: Target, book: Ledger, content: Mapping[str, Any]
 ) -> None:
     objections.require_pass(signoff)
     if to.needs_trust:
         objections.require_trust(signoff, to.place)
         _require_lasting_key(to, book)
     objections.require_tested(signoff, wish.digests)
-    environment = environments.require(environments.of_run(wish.run, signoff.stages), wish.environment)
     objections.require_newest(signoff)
     objections.require_newest_in_ledger(signoff, book.entries)
     objections.require_turn(signoff, environment, book.entries)
@@ -179,7 +181,10 @@ def _promoted_before(book: Ledger, environment: str, candidate: str) -> Step:
     if not found:
         known = ", ".join(dict.fromkeys(f"{step.candidate[:12]} ({step.content['signoff']['run']})" for step in done))
         text = f"no candidate {candidate} was ever promoted to {environment}"
-        raise Refused(f"{text}. Promoted there were: {known}." if known else f"{text}, nor any other.")
+        if known:
+            raise Refused(f"{text}. Promoted there were: {known}.")
+        others = {str(entry.content["environment"]) for entry in book.entries if entry.kind == deployed.PROMOTION}
+        raise Refused(f"{text}, nor any other. {nearest(environment, others) if others else ''}".rstrip())
     if len({step.candidate for step in found}) > 1:
         raise Refused(f"{candidate} fits more than one candidate; give more of its sha256")
     return found[-1]

@@ -7,6 +7,7 @@ import contextlib
 import getpass
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from pipelines import ledger
 from pipelines import promote as promotion
@@ -20,6 +21,7 @@ from pipelines.targets import kinds
 from reports import roles
 from reports.keys import KeyFileError, development_key, load_public_key, load_signer
 from reports.model import HarnessError, Verdict
+from reports.spelling import nearest
 
 
 def promote(given: argparse.Namespace) -> int:
@@ -99,10 +101,22 @@ def _ledger(given: argparse.Namespace) -> Iterator[Ledger]:
         raise HarnessError(str(error)) from error
 
 
+def _no_ledger(folder: Path) -> str:
+    """What is there instead of a ledger's folder."""
+    parent = folder.resolve().parent
+    if folder.exists():
+        return f"{folder}: is a file. Name the folder that the ledger is in ({folder.parent})."
+    if not parent.is_dir():
+        return f"{folder}: there is no folder {parent} either. promote makes a ledger: DEPLOYMENTS/ledger, or --ledger."
+    there = [path.parent.name for path in sorted(parent.glob(f"*/{ledger.HEAD}"))]
+    hint = f" {nearest(folder.name, there)}" if there else " A ledger is kept beside the deployments."
+    return f"{folder}: there is no such folder.{hint}"
+
+
 def verify_ledger(given: argparse.Namespace) -> int:
     """Check a ledger offline. INVALID: it does not hold; INCONCLUSIVE: it holds, and something lies after its end."""
     if not given.folder.is_dir():
-        raise Misconfigured([f"{given.folder}: there is no such folder. A ledger is kept beside the deployments."])
+        raise Misconfigured([_no_ledger(given.folder)])
     try:
         checked = ledger.verify(given.folder, [load_public_key(key) for key in given.key])
         if given.expect:

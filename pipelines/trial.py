@@ -15,10 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipelines import attempts, basis, closing, deviations, gate, names, pipeline, policy, quarantine, waivers
+from pipelines import VERSION, attempts, basis, closing, deviations, gate, names, pipeline, policy, quarantine, waivers
 from pipelines.candidate import Candidate
 from pipelines.candidate import load as load_candidate
-from pipelines.configuration import read_all
+from pipelines.configuration import Misconfigured, read_all
 from pipelines.deviations import Deviation
 from pipelines.findings import Finding, Past
 from pipelines.interrupts import Interrupted, Interrupts
@@ -287,9 +287,9 @@ def _open(options: Options, inputs: Inputs, facts: dict[str, Any]) -> Logbook:
                 basis=basis.shown(inputs.basis) if inputs.basis else None,
                 name=name,
             )
-        except FileExistsError:
+        except FileExistsError as error:
             if not options.shard:
-                raise
+                raise Misconfigured([f"{error.filename}: is there already. Give this run another --run-id."]) from error
 
 
 def _finish(trial: Trial, stopped: bool) -> int:
@@ -303,7 +303,7 @@ def _finish(trial: Trial, stopped: bool) -> int:
     if signed:
         rows.append(("sign-off", str(signed)))
     rows.append(("records", str(folder)))
-    rows.append(("again", f"python -m pipelines run {shlex.join(sys.argv[2:])}".strip()))
+    rows.append(("again", again(sys.argv[2:], trial.options.wishes.seed)))
     title = f"{trial.inputs.candidate.name} {trial.inputs.candidate.version}"
     if trial.options.shard:
         title += f" (shard {trial.options.shard} decides nothing: python -m pipelines merge RUN...)"
@@ -311,6 +311,12 @@ def _finish(trial: Trial, stopped: bool) -> int:
         title += f" (only as far as {trial.inputs.stages[-1].name}: no sign-off)"
     show_end(trial.screen, verdict, title, rows)
     return INTERRUPTED if stopped else verdict.exit_code
+
+
+def again(given: Sequence[str], seed: int) -> str:
+    """The command that does the same once more, with the same random choices."""
+    has_seed = any(word.partition("=")[0] == "--seed" for word in given)
+    return shlex.join(["python", "-m", "pipelines", "run", *given, *(() if has_seed else ("--seed", str(seed)))])
 
 
 def _is_to_be_signed(trial: Trial, stopped: bool) -> bool:
@@ -336,6 +342,3 @@ def machine() -> dict[str, str]:
         "memory": f"{memory / 2**30:.1f} GiB",
         "python": platform.python_version(),
     }
-
-
-VERSION = "0.1.0"

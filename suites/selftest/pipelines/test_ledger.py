@@ -258,3 +258,23 @@ def test_command_tells_a_whole_ledger_from_a_torn_and_a_changed_one(
     (folder / ledger.ENTRIES).write_bytes(b"")
     assert main(command) == 3
     assert main(["ledger", "verify", str(folder / "none")]) == 3
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("nowhere/ledger", "there is no folder"),
+        ("ledgre", 'Did you mean "ledger"?'),
+        ("empty/ledger", "A ledger is kept beside the deployments"),
+        ("file", "is a file"),
+    ],
+)
+def test_place_without_a_ledger_is_told_with_what_is_there(
+    place: str, words: str, tmp_path: Path, signer: PrivateKey, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ledger.writing(tmp_path / "ledger", signer, NOW) as book:
+        book.append("test", {})
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("")
+    assert main(["ledger", "verify", str(tmp_path / place)]) == 3
+    assert words in capsys.readouterr().err

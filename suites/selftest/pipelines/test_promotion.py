@@ -84,6 +84,13 @@ def test_environments_of_the_pipeline_file_count_in_place_of_the_stages(world: W
     assert world.runs_in("us") == "r1"
 
 
+@pytest.mark.parametrize("verdict", ["PASS", "FAIL"])
+def test_misspelled_environment_is_told_with_the_nearest_whatever_the_verdict(world: World, verdict: str) -> None:
+    with pytest.raises(Misconfigured, match='Did you mean "production"'):
+        world.promote(world.run("r1", verdict), "prod")
+    assert world.entries == ()
+
+
 def test_files_that_differ_from_those_of_the_environment_before_are_refused(world: World) -> None:
     first = world.run("r1")
     world.promote(first, "dev")

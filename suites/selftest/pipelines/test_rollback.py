@@ -73,6 +73,11 @@ def test_rollback_of_an_environment_that_another_one_had_is_refused(world: World
         world.rollback("staging", "r1")
 
 
+def test_rollback_of_a_misspelled_environment_names_the_nearest(world: World) -> None:
+    with pytest.raises(Refused, match='Did you mean "dev"'):
+        world.rollback("dve", "r1")
+
+
 @pytest.mark.parametrize(("by", "why"), [("", "it hung"), ("bob", " ")])
 def test_rollback_without_who_or_why_is_refused(world: World, by: str, why: str) -> None:
     with pytest.raises(Refused, match="who decided it and why"):
