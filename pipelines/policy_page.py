@@ -32,7 +32,7 @@ old runs again under the new policy and lists, clause by clause, what would have
 name = "staging"
 required-levels = ["must"]
 required-suites = ["csi", "cni", "cri"]
-informing-clauses = ["csi.node-expand.idempotent"]
+informing-clauses = ["csi.node-expand.is-idempotent"]
 allowed-outcomes = ["pass", "waived", "not-applicable", "uncovered"]
 max-age-hours = 24
 

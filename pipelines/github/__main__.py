@@ -116,12 +116,16 @@ def _artifact(found: judgement.Judgement, legs: Sequence[str], environment: Mapp
 
 def names(text: str) -> list[str]:
     """The legs that the gate expects: words, or the matrix's own JSON list of names or of objects with a name."""
-    if not text.lstrip().startswith("["):
-        return text.split()
     try:
-        return [str(item["name"] if isinstance(item, dict) else item) for item in json.loads(text)]
+        items = json.loads(text) if text.lstrip().startswith("[") else text.split()
+        found = [str(item["name"] if isinstance(item, dict) else item) for item in items]
     except (ValueError, KeyError) as error:
         raise Misconfigured([f"legs: not a JSON list of names, or of objects with a name: {error}"]) from error
+    twice = sorted({name for name in found if found.count(name) > 1})
+    if twice:
+        text = f"legs: {', '.join(twice)}: named more than once"
+        raise Misconfigured([f"{text}. Give every leg of the matrix a name of its own, also those of one group."])
+    return found
 
 
 STEPS: Mapping[str, Callable[[argparse.Namespace, Mapping[str, str]], int]] = {

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipelines import basis, cli, closing
+from pipelines.configuration import Misconfigured
 from pipelines.github import artifacts, commands, inputs, judgement, telling
 from pipelines.logbook import now, write
 from pipelines.screen import Screen
@@ -68,7 +69,7 @@ def _signed(run: Path, key: str, decisions: Sequence[Decision], add: bool) -> in
         for decision in decisions:
             write(run / "decisions" / f"{decision.stage}.json", json.dumps(to_json(decision), indent=1) + "\n")
         closing.render(run, Screen())
-    with _key_file(key) as file:
+    with _key_file(key, "SEATRIAL_SIGNING_KEY") as file:
         return _call(["sign", str(run), "--key", str(file), *(["--add"] if add else [])], "Sign-off")[0]
 
 
@@ -84,8 +85,12 @@ def _call(argv: Sequence[str], title: str) -> tuple[int, str]:
 
 
 @contextlib.contextmanager
-def _key_file(key: str) -> Iterator[Path]:
-    """A key from a secret as a file that only this user reads, for as long as the block lasts."""
+def _key_file(key: str, secret: str) -> Iterator[Path]:
+    """A key from a secret as a file that only this user reads, for as long as the block lasts. Misconfigured: there is
+    none, which GitHub hands on as an empty text."""
+    if not key.strip():
+        text = f"the secret {secret} is empty here: put the key into the GitHub environment of this job"
+        raise Misconfigured([f"{text}, and let the calling workflow pass it on by that name (docs/github-actions.md)."])
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
         file.write(key if key.endswith("\n") else key + "\n")
         file.flush()
@@ -102,7 +107,7 @@ def promote(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     for option, files in (("--key", options.keys), ("--ledger-trust", options.ledger_trust)):
         for name in filter(None, map(str.strip, files.splitlines())):
             argv += [option, str(workspace / name)]
-    with _key_file(environment.get("LEDGER_KEY", "")) as key:
+    with _key_file(environment.get("LEDGER_KEY", ""), "SEATRIAL_LEDGER_KEY") as key:
         status, said = _call([*argv, "--ledger-key", str(key)], f"Promotion to {options.to}")
     verdict = "promoted" if status == 0 else "not promoted"
     text = f"## {commands.plain(options.to)}: {verdict}\n\n{commands.plain(said)}\n"

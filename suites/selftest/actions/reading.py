@@ -54,7 +54,29 @@ def problems(path: Path, root: Path) -> list[str]:
     found += ["continue-on-error hides a failure"] if "continue-on-error" in text else []
     if "jobs" in data:
         found += _of_workflow(data, WRITES.get(path.name, {}))
+        found += _of_secrets(data)
     return found
+
+
+def _of_secrets(data: Mapping[str, Any]) -> Iterator[str]:
+    """An environment's secret reaches a called job under the name under which the caller passes it on, if the job
+    names the environment. Source: GitHub's documentation, "Reuse workflows"."""
+    call = (data.get("on") or {}).get("workflow_call") if isinstance(data.get("on"), dict) else None
+    declared = set((call or {}).get("secrets", {}))
+    yield from (f"no secret can be called {name}" for name in declared if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name))
+    for name, job in data["jobs"].items():
+        passed = job.get("secrets", {})
+        if passed == "inherit":
+            yield f"the job {name} passes every secret on"
+            continue
+        for secret, value in passed.items():
+            if value != f"${{{{ secrets.{secret} }}}}":
+                yield f"the job {name} passes {secret} on under another name than the environment's"
+        read = set(re.findall(r"\bsecrets\.([\w-]+)", str({key: job[key] for key in job if key != "secrets"})))
+        if read and "environment" not in job:
+            yield f"the job {name} reads a secret of no environment"
+        if call is not None:
+            yield from (f"the job {name} reads {secret}, which is not declared" for secret in read - declared)
 
 
 def _is_pinned(name: str, root: Path) -> bool:

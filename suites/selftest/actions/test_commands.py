@@ -5,11 +5,14 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.configuration import Misconfigured
 from pipelines.findings import Finding
 from pipelines.github import commands, telling
+from pipelines.github.__main__ import names
 from pipelines.github.judgement import Judgement
 from reports.model import Verdict
 from suites.selftest.actions.machine import read_outputs
@@ -85,3 +88,13 @@ def test_annotation_points_to_the_component_that_its_reason_names(tmp_path: Path
     findings = tuple(Finding.of(Verdict.FAIL, text) for text in ("the runc-shim is old", "runc is old", "neither"))
     found = telling.annotated(Judgement(Verdict.FAIL, 1, findings, ()), file)
     assert [line for _, line in found] == [6, 4, 1]
+
+
+def test_legs_are_words_or_the_matrix_s_own_list_and_none_is_there_twice() -> None:
+    assert names("one two") == names('["one", "two"]') == names('[{"name": "one"}, {"name": "two", "nodes": "5"}]')
+    for text in ("one two one", '[{"name": "one", "shard": "0/2"}, {"name": "one", "shard": "1/2"}]'):
+        with pytest.raises(Misconfigured, match="one: named more than once"):
+            names(text)
+    for text in ("[1", "[{}]"):
+        with pytest.raises(Misconfigured, match="not a JSON list of names"):
+            names(text)

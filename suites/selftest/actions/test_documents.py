@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import shlex
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,16 @@ from typing import Any
 import pytest
 import yaml
 
-from pipelines import arguments
+from pipelines import arguments, names, policy, waivers
+from pipelines.configuration import Misconfigured
+from reports import catalogue, roles
+from reports.keys import KeyFileError, generate_key, public_path
 from suites.selftest.actions import judges, reading
 
 DOCS = judges.ROOT / "docs"
 PAGES = (DOCS / "github-actions.md", DOCS / "other-engines.md")
 ENGINES = sorted(set((DOCS / "examples").glob("*.y*ml")) - {judges.EXAMPLE})
+KNOWN = names.of_checkout(catalogue.load())
 KINDS = {
     "argo-workflow.yaml": ("argoproj.io/v1alpha1", "Workflow"),
     "argo-rollouts-analysis.yaml": ("argoproj.io/v1alpha1", "AnalysisTemplate"),
@@ -123,6 +129,79 @@ def test_links_of_a_page_lead_somewhere(page: Path) -> None:
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()) if "://" not in link]
     assert links
     assert [link for link in links if not (page.parent / link).is_file()] == []
+
+
+def snippets(page: Path, language: str) -> list[str]:
+    """The pieces of this language in a page, without the indent of a list that they stand in."""
+    found = re.findall(rf"^( *)```{language}\n(.*?)^ *```$", page.read_text(), re.DOTALL | re.MULTILINE)
+    return [textwrap.dedent(text) for _, text in found]
+
+
+def loaded(text: str, folder: Path) -> str:
+    """Read a piece of TOML with the command's own reader of such a file; which kind it was."""
+    file = folder / "given.toml"
+    file.write_text(text)
+    if "[[waiver]]" in text:
+        waivers.load(file, KNOWN)
+        return "waivers"
+    if "[role." in text:
+        for path in re.findall(r'"([\w./-]+\.(?:pem|pub))"', text):
+            if not (folder / path).exists():
+                generate_key(folder / "key.pem")
+                public_path(folder / "key.pem").rename(folder / path)
+                (folder / "key.pem").unlink()
+        (folder / "trust.json").write_text("{}")
+        roles.load(file)
+        return "roles"
+    if "[policy]" in text:
+        policy.load(file, KNOWN)
+        return "policy"
+    raise AssertionError(text)
+
+
+@pytest.mark.parametrize(
+    ("page", "kinds"),
+    [
+        ("github-actions.md", ["policy", "waivers", "roles"]),
+        ("promotion.md", ["roles", "roles"]),
+        ("policy.md", ["policy"]),
+    ],
+)
+def test_files_that_a_page_shows_are_read_by_the_command_s_own_readers(
+    page: str, kinds: list[str], tmp_path: Path
+) -> None:
+    assert [loaded(text, tmp_path) for text in snippets(DOCS / page, "toml")] == kinds
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("required-levels", "required-level"), ("cni.del.idempotent", "cni.del.twice"), ("keys =", "key =")],
+)
+def test_file_with_a_mistake_in_a_page_is_found(old: str, new: str, tmp_path: Path) -> None:
+    texts = [text for text in snippets(PAGES[0], "toml") if old in text]
+    assert texts
+    with pytest.raises((Misconfigured, KeyFileError)):
+        loaded(texts[0].replace(old, new), tmp_path)
+
+
+def test_calls_that_the_page_for_github_shows_fit_the_workflow_they_call() -> None:
+    found = [yaml.safe_load(text) for text in snippets(PAGES[0], "yaml")]
+    jobs = [job for item in found for job in item.values() if isinstance(job, dict)]
+    assert len(jobs) == 1
+    for job in jobs:
+        call = reading.read(judges.WORKFLOWS / Path(job["uses"].partition("@")[0]).name)["on"]["workflow_call"]
+        check(call["inputs"], job["with"], job["uses"])
+        check(call["secrets"], job["secrets"], job["uses"])
+    legs = [json.loads(item["legs"]) for item in found if "legs" in item]
+    assert [len(item) for item in legs] == [2, 2]
+
+
+def test_environments_and_secrets_in_the_page_s_table_are_those_of_the_example() -> None:
+    rows = re.findall(r"^ *\| `([\w-]+)` \| `(\w+)` \|", PAGES[0].read_text(), re.MULTILINE)
+    data = reading.read(judges.EXAMPLE)
+    calls = {name: job for name, job in data["jobs"].items() if "secrets" in job}
+    used = [(job["with"].get("environment", "sign-off"), *job["secrets"]) for job in calls.values()]
+    assert rows == used
 
 
 def test_key_that_the_page_tells_how_to_make_is_made(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from suites.selftest.actions import judges, reading
 CHECKOUT = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1"
 IF = "    if: ${{ always() }}\n    runs-on"
 STEP = "        if: ${{ always() }}\n        uses: $/pipelines"
+PASSED = "SEATRIAL_SIGNING_KEY: ${{ secrets.SEATRIAL_SIGNING_KEY }}"
 CI = judges.WORKFLOWS / "ci.yml"
 
 
@@ -53,6 +54,37 @@ def test_planted_mistake_is_found(old: str, new: str, found: str, tmp_path: Path
     text = CI.read_text()
     assert old in text
     broken = tmp_path / "ci.yml"
+    broken.write_text(text.replace(old, new))
+    assert found in "; ".join(reading.problems(broken, judges.ROOT))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("      SEATRIAL_SIGNING_KEY:", "      signing-key:", "no secret can be called signing-key"),
+        ("secrets.SEATRIAL_SIGNING_KEY", "secrets.OTHER", "reads OTHER, which is not declared"),
+        ("    environment: ${{ inputs.environment }}\n", "", "reads a secret of no environment"),
+    ],
+)
+def test_secret_that_would_be_empty_on_github_is_found(old: str, new: str, found: str, tmp_path: Path) -> None:
+    text = (judges.WORKFLOWS / "sign-off.yml").read_text()
+    assert old in text
+    broken = tmp_path / "sign-off.yml"
+    broken.write_text(text.replace(old, new))
+    assert found in "; ".join(reading.problems(broken, judges.ROOT))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        (PASSED, "SEATRIAL_SIGNING_KEY: ${{ secrets.MY_KEY }}", "another name"),
+        (f"    secrets:\n      {PASSED}", "    secrets: inherit", "every secret"),
+    ],
+)
+def test_secret_that_a_caller_would_lose_or_give_away_is_found(old: str, new: str, found: str, tmp_path: Path) -> None:
+    text = judges.EXAMPLE.read_text()
+    assert old in text
+    broken = tmp_path / judges.EXAMPLE.name
     broken.write_text(text.replace(old, new))
     assert found in "; ".join(reading.problems(broken, judges.ROOT))
 

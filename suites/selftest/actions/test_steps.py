@@ -150,12 +150,28 @@ def test_project_s_own_gate_waits_for_tests_and_trial(machine: Machine) -> None:
 
 def release(machine: Machine, artifact: str, environment: str = "dev") -> Job:
     given = {"artifact": artifact, "environment": environment, "keys": "release.pub.pem\n", "branch": "deployments"}
-    return machine.job("promote.yml", "promote", inputs=given, secrets={"ledger-key": key(machine, "ledger")})
+    return machine.job("promote.yml", "promote", inputs=given, secrets={"SEATRIAL_LEDGER_KEY": key(machine, "ledger")})
 
 
 def sign(machine: Machine, artifact: str, name: str = "release", **inputs: Any) -> Job:
     given = {"artifact": artifact, **TRIAL, **inputs}
-    return machine.job("sign-off.yml", "sign-off", inputs=given, secrets={"signing-key": key(machine, name)})
+    return machine.job("sign-off.yml", "sign-off", inputs=given, secrets={"SEATRIAL_SIGNING_KEY": key(machine, name)})
+
+
+@pytest.mark.parametrize("value", ["", " \n"])
+def test_secret_that_the_environment_lacks_is_told_by_its_name(machine: Machine, branch: Path, value: str) -> None:
+    """GitHub makes an empty text of a secret that is not there, and calls that passed on."""
+    trial(machine)
+    signed = sign(machine, "seatrial-trial-attempt-1").outputs["artifact"]
+    given = {"artifact": "seatrial-trial-attempt-1", **TRIAL}
+    unsigned = machine.job("sign-off.yml", "sign-off", inputs=given, secrets={"SEATRIAL_SIGNING_KEY": value})
+    given = {"artifact": signed, "environment": "dev", "keys": "release.pub.pem\n"}
+    kept = machine.job("promote.yml", "promote", inputs=given, secrets={"SEATRIAL_LEDGER_KEY": value})
+    for job, name in ((unsigned, "SEATRIAL_SIGNING_KEY"), (kept, "SEATRIAL_LEDGER_KEY")):
+        assert job.result == "failure"
+        (line,) = job.annotations
+        assert f"the secret {name} is empty here" in line
+    assert pushed(branch) == []
 
 
 def key(machine: Machine, name: str) -> str:
