@@ -21,6 +21,7 @@ from pipelines.recorded import Recorded
 from pipelines.screen import Screen, show_decision
 from reports import attest, attestations, bound_files
 from reports.model import Decision, Outcome, Result, Verdict, to_json
+from reports.printable import cut
 from reports.recorder import revision
 from reports.redact import redact
 from reports.run_folder import moment, sha256_of
@@ -142,7 +143,7 @@ def _result(case: Case, suite: str, started: str) -> dict[str, Any]:
         outcome=_OUTCOMES.get(case.state, SKIPPED[suite]),
         duration=case.seconds,
         started=started,
-        summary=redact(case.message)[:500],
+        summary=cut(redact(case.message), 500),
         text=redact(case.text),
     )
     return {"kind": "result", **to_json(result)}

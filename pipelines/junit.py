@@ -16,6 +16,7 @@ from pathlib import Path
 from xml.parsers import expat
 
 from pipelines.configuration import Misconfigured
+from reports.printable import MARK
 
 LARGEST = 256 * 2**20  # bytes; a certified conformance run writes 2.4 MB
 DEEPEST = 20
@@ -157,7 +158,8 @@ class _Reader:
     def _end(self, tag: str) -> None:
         self._open.pop()
         if tag in ("failure", "error") and self._case is not None:
-            self._case.text = (self._case.text + "".join(self._text))[-LONGEST:]
+            text = self._case.text + "".join(self._text)
+            self._case.text = text if len(text) <= LONGEST else f"{MARK}{text[-LONGEST:]}"
         elif tag == "testcase":
             self._case = None
         elif tag == "testsuite":

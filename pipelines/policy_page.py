@@ -62,6 +62,11 @@ creation to the first connection that it stops. A test measures more with the fi
 `figures.measure("<name>-<unit>", value)`. Of a figure that is measured more than once in a stage, the worst value
 counts.
 
+Clauses, capabilities, key tests and figures that do not exist are told with file, line and the nearest name before a
+run begins; so are clauses and tests of waivers, and tests in quarantine. `gate` and `replay` look up the clauses and
+capabilities of another policy or other waivers. A threshold for a figure that a stage does not measure is told by its
+gate.
+
 How the rules work together:
 
 - **A required clause** blocks when it fails, whatever the numbers say. A failure that a retry did not show again is a

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,10 +16,12 @@ from pipelines.configuration import Misconfigured
 from pipelines.logbook import now, stamp
 from reports import record
 from reports.model import Outcome, Verdict
+from reports.printable import MARK
 from suites.selftest.actions import runs
 from suites.selftest.pipelines import synthetic as made
 from suites.selftest.pipelines.synthetic import clause, decide, result, texts
 
+ROOT = Path(__file__).resolve().parents[3]
 STEPS = ["[SynchronizedBeforeSuite]", "[ReportAfterSuite] report"]
 A = clause("a")
 PROVEN = made.record([result("t_a", Outcome.PASS, A.id)])
@@ -264,3 +267,20 @@ def test_certified_run_of_thousands_of_cases_left_out_keeps_only_what_ran(tmp_pa
     states = [item.state for item in junit.read(tmp_path / "j.xml").cases if not item.is_step]
     assert states.count(junit.State.NOT_SELECTED) == 6000
     assert states.count(junit.State.PASSED) == 2
+
+
+def test_options_of_an_import_are_all_in_its_documentation(capsys: pytest.CaptureFixture[str]) -> None:
+    text = (ROOT / "docs" / "other-engines.md").read_text()
+    assert main(["import", "junit", "--help"]) == 0
+    options = set(re.findall(r"--[a-z][a-z-]+", capsys.readouterr().out)) - {"--help"}
+    assert len(options) > 5
+    assert set(re.findall(r"^\| `(--[a-z-]+)", text, re.MULTILINE)) == options
+
+
+def test_long_message_of_a_case_is_cut_with_a_mark(tmp_path: Path) -> None:
+    run = run_with(tmp_path)
+    long = case("[It] talks", f'<failure message="{"m" * 600}">{"t" * (junit.LONGEST + 1)}</failure>', "failed")
+    imported(run, document(*PASSING, long), expected=3)
+    result = record.read(run / "dev" / "record-conformance.jsonl").results[-1]
+    assert result.summary == "m" * 500 + f"{MARK} (600 characters)"
+    assert result.text == MARK + "t" * junit.LONGEST
