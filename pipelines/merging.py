@@ -14,6 +14,12 @@ from reports.record import Record, Shard
 ELSEWHERE = ("kubeconfig", "cluster_state")
 """Subject options that name a place, which is another one on every machine."""
 
+_COMMIT = "commit of Seatrial"
+_SAME_CHECKOUT = (
+    ". Run every shard from the same commit; + means that files there differ from it (git status tells which), so take "
+    "them back, or give all machines one copy"
+)
+
 
 def faults(pieces: Sequence[Record]) -> list[str]:
     """Why these records are not the shards of one stage of one run; each names the record that differs."""
@@ -24,7 +30,8 @@ def faults(pieces: Sequence[Record]) -> list[str]:
     for piece in pieces[1:]:
         for (what, before), (_, now) in zip(_identity(first), _identity(piece), strict=True):
             if before != now:
-                found.append(f"{_name(piece)}: is of another {what} than {_name(first)}{_told(before, now)}")
+                remedy = _SAME_CHECKOUT if what == _COMMIT else ""
+                found.append(f"{_name(piece)}: is of another {what} than {_name(first)}{_told(before, now)}{remedy}")
     found += [
         f"shard {index} of {first_of(pieces)} is there {number} times: {', '.join(_named(pieces, index))}"
         for index, number in sorted(Counter(shard_of(piece).index for piece in pieces).items())
@@ -122,7 +129,7 @@ def _identity(piece: Record) -> list[tuple[str, Any]]:
     return [
         ("candidate", str(piece.run.environment.get("candidate", ""))),
         ("catalogue", piece.run.catalogue),
-        ("commit of Seatrial", piece.run.seatrial),
+        (_COMMIT, piece.run.seatrial),
         ("stage", piece.run.stage),
         ("seed", piece.run.seed),
         ("subject", {name: value for name, value in piece.run.subjects.items() if name not in ELSEWHERE}),
@@ -137,7 +144,7 @@ def _identity(piece: Record) -> list[tuple[str, Any]]:
 def _told(before: Any, now: Any) -> str:
     """The two values where they are short enough to help."""
     if isinstance(before, (str, int)) and isinstance(now, (str, int)):
-        return f" ({str(now)[:16] or 'none'}, not {str(before)[:16] or 'none'})"
+        return f" ({str(now)[:40] or 'none'}, not {str(before)[:40] or 'none'})"
     return ""
 
 

@@ -329,7 +329,8 @@ def now() -> str:
 
 
 def revision() -> str:
-    """The checkout's commit, with + when its files differ from it; outside a git checkout what its files are."""
+    """The checkout's commit; with + and what its files are where they differ from it, so that two such checkouts are
+    told apart; outside a git checkout only that."""
     root = Path(__file__).resolve().parents[1]
     command = ["git", "-C", str(root), "describe", "--always", "--dirty=+", "--abbrev=12"]
     try:
@@ -339,4 +340,5 @@ def revision() -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         print(f"seatrial: git: {error}", file=sys.stderr)
         return "unknown"
-    return done.stdout.strip() or sources.digest(root)
+    commit = done.stdout.strip()
+    return commit if commit and not commit.endswith("+") else commit + sources.digest(root)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,28 @@ def test_digest_follows_every_file_that_judges_and_no_other(root: Path) -> None:
         (root / name / "a.py").write_text("x = 1\n")
     (root / "fixtures" / "a.py").rename(root / "fixtures" / "b.py")
     assert sources.digest(root) != before
+
+
+@pytest.fixture
+def checkout(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout of Seatrial that nobody has changed."""
+    (root / "reports" / "recorder.py").write_text("")
+    monkeypatch.setattr(recorder, "__file__", str(root / "reports" / "recorder.py"))
+    git = ("git", "-C", str(root), "-c", "user.name=t", "-c", "user.email=t@example.invalid")
+    for words in (("init", "-q"), ("add", "."), ("commit", "-q", "-m", "first")):
+        subprocess.run([*git, *words], check=True)
+    return root
+
+
+def test_revision_tells_checkouts_of_one_commit_with_different_changes_apart(checkout: Path) -> None:
+    clean = recorder.revision()
+    assert len(clean) == 12
+    found = []
+    for text in ("x = 2\n", "x = 3\n"):
+        (checkout / "suites" / "a.py").write_text(text)
+        found.append(recorder.revision())
+        assert found[-1] == f"{clean}+{sources.digest(checkout)}"
+    assert len({clean, *found}) == 3
 
 
 def test_revision_without_git_is_that_of_the_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

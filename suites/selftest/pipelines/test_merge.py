@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -117,7 +118,16 @@ SPOILED: dict[str, tuple[str, Callable[[str], str], str]] = {
     "another candidate's record": (RECORD, lambda text: text.replace('"candidate": "', '"candidate": "0', 1), "candi"),
     "another catalogue": (RECORD, lambda text: text.replace('"catalogue": "', '"catalogue": "0', 1), "catalogue"),
     "another seed": (RECORD, lambda text: text.replace('"seed": 5', '"seed": 6', 1), "of another seed"),
-    "another commit": (RECORD, lambda text: text.replace('"seatrial": "', '"seatrial": "0', 1), "commit of Seatrial"),
+    "another commit": (
+        RECORD,
+        lambda text: text.replace('"seatrial": "', '"seatrial": "0', 1),
+        "Run every shard from the same commit",
+    ),
+    "changed files": (
+        RECORD,
+        lambda text: re.sub(r'"seatrial": "[^"+]*(\+[^"]*)?"', '"seatrial": "abc+files-1"', text, count=1),
+        "(abc+files-1, not ",
+    ),
     "other parts": (RECORD, lambda text: text.replace('"version": "0.1.0"', '"version": "0.1.1"', 1), "set of parts"),
     "another plan": (RECORD, lambda text: text.replace('"plan": {"suites', '"plan": {"suit', 1), "another plan"),
     "another candidate file": ("candidate.toml", lambda text: text + "#", "candidate.toml is not the same"),
