@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.subjects.csi.agreement import require_agreement
+from fixtures.subjects.csi.agreement import contradictions, require_none
 from fixtures.subjects.csi.bench import Bench
 from fixtures.subjects.csi.groups import GROUPS, describing, grouping, make_group
 from fixtures.subjects.csi.requests import block, from_snapshot, from_volume, messages, mount, span
@@ -64,4 +64,4 @@ def test_all_answers_about_one_object_agree(csi: Bench, capability: object) -> N
         for request in requests:
             csi.client.call(request)
         described_everywhere(csi)
-    require_agreement(csi.client.calls)
+    require_none(contradictions(csi.client.calls))

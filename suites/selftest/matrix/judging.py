@@ -22,6 +22,8 @@ SUITE_LIMIT = 900.0  # seconds; a mutant that hangs every call makes every test 
 SANITY_LIMIT = 300.0
 SEED = "7"
 HARNESS_ERROR = "harness error"
+# Every test is held to it at its end, so a driver whose answers disagree breaks it beside the clause of the mutant.
+HELD_OVER_ALL = frozenset({"csi.answers.agree"})
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,10 @@ class Findings:
     @property
     def clauses(self) -> set[str]:
         return {clause for named in self.failed.values() for clause in named}
+
+    def beside(self, clause: str) -> set[str]:
+        """The clauses that are blamed beside this one, but for those that every test is held to."""
+        return self.clauses - {clause} - HELD_OVER_ALL
 
     def without(self, others: Findings) -> Findings:
         """What is found here beyond others: a test that fails on the reference as well kills nothing."""

@@ -28,7 +28,7 @@ class Row:
     @property
     def others(self) -> list[str]:
         """Clauses that are blamed beside the one that the mutant breaks."""
-        return sorted(self.ours.clauses - {self.mutant.breaks})
+        return sorted(self.ours.beside(self.mutant.breaks))
 
     @property
     def is_precise(self) -> bool:
