@@ -190,8 +190,20 @@ def _incidents(pieces: Pieces, stage: str) -> Iterable[Finding]:
         if record is not None and record.truncated:
             text = f"The last line of the record of {piece.label} is there only in part, so lines may be lost."
             yield Finding.of(Verdict.INVALID, text, "A full disk or a broken copy does that; see which, and run again.")
+    yield from (found for piece in pieces.speakers for found in _cut_off(piece, stage))
     there = {piece.index for piece in pieces.speakers if stage in piece.records}
     yield from (_lost(index, pieces.first.of, stage) for index in range(pieces.first.of) if index not in there)
+
+
+def _cut_off(piece: Piece, stage: str) -> Iterable[Finding]:
+    """A shard that was killed in this stage, and how much of it is missing."""
+    record = piece.records.get(stage)
+    if record is None or piece.whole or record.end is not None:
+        return
+    planned = len(record.planned.tests) if record.planned else 0
+    text = f"Shard {piece.index} of {piece.of} (counted from 0) was cut off in {stage}: {len(record.missing)} of its "
+    text += f"{planned} tests have no result."
+    yield Finding.of(Verdict.INCONCLUSIVE, text, LOST_SHARD)
 
 
 def _lost(index: int, of: int, stage: str) -> Finding:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from reports.model import ClauseStanding, Decision, Reason
 
-LOST_SHARD = "Run the lost shard with the same --run-id and --shard, and merge again."
-"""The remedy of a lost shard. Clauses that have no outcome beside one are told under it."""
+LOST_SHARD = "Run that shard again with the same --run-id and --shard, and merge again."
+"""The remedy of a shard that is lost or was cut off. Clauses that have no outcome beside one are told under it."""
 NAMED = 3
 """Clauses that a line names; the rest is counted."""
 _MANY = {"is": "are", "does": "do", "was": "were"}

@@ -82,11 +82,11 @@ def test_lost_shard_leaves_its_tests_missing(
     assert merge([shards[0], shards[2]], tmp_path / "runs") == 2
     said = capsys.readouterr().out
     assert "Shard 1 of 3 (counted from 0) left no record of dev" in said
-    assert said.count("Run the lost shard") == 1
+    assert said.count("Run that shard again") == 1
     assert "Run the stage again." not in said
     for page in ("summary.md", "report.html"):
         text = (tmp_path / "runs" / "R" / page).read_text()
-        assert text.count("Run the lost shard") == 1
+        assert text.count("Run that shard again") == 1
         assert " clauses have no outcome" in text
     lost = record.read(shards[1] / "dev" / "record.jsonl")
     assert lost.planned is not None

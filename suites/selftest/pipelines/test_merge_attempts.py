@@ -135,7 +135,9 @@ def test_attempt_that_ended_speaks_also_where_a_later_one_was_needless(tmp_path:
     assert merged(tmp_path)[0] == 0
 
 
-def test_all_attempts_cut_off_leave_the_last_ones_tests_missing(tmp_path: Path) -> None:
+def test_all_attempts_cut_off_leave_the_last_ones_tests_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for index in (0, 1):
         made.write(tmp_path, index, OF)
     made.write(tmp_path, 2, OF, killed_after=3, stages=("dev",))
@@ -143,6 +145,12 @@ def test_all_attempts_cut_off_leave_the_last_ones_tests_missing(tmp_path: Path) 
     status, run = merged(tmp_path)
     assert status == 2
     assert set(read(run).missing) == set(share_of(2, "dev")[1:])
+    said = capsys.readouterr().out
+    left = len(share_of(2, "dev")) - 1
+    assert f"Shard 2 of 3 (counted from 0) was cut off in dev: {left} of its {left + 1} tests have no result." in said
+    assert said.count("Run that shard again with the same --run-id") == 1
+    assert f"{left} clauses have no outcome" in said
+    assert main(["replay", str(run)]) == 0
 
 
 def test_folder_of_a_pod_killed_at_once_is_as_if_it_were_not_there(tmp_path: Path) -> None:
