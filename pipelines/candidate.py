@@ -14,7 +14,7 @@ from typing import Any
 from pipelines.configuration import Table, read
 from reports.model import Component, Source, to_json
 from reports.redact import redact
-from reports.spelling import nearest
+from reports.spelling import nearest, unfilled
 
 COMPONENTS: Mapping[str, str] = {
     "kubernetes": "control plane, kubelet and kube-proxy",
@@ -36,6 +36,9 @@ COMPONENTS: Mapping[str, str] = {
     "images": "container images made here for pods",
 }
 """Every component a candidate may name, with its role in one line."""
+
+PLACEHOLDERS = ("endpoint", "state", "node_id")
+"""What args may hold in braces, to be filled in where the component is started."""
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "go-module": ("module", "version", "sum", "packages", "stamps", "tags", "cgo", "replace", "member", "args"),
@@ -161,6 +164,8 @@ def _source(table: Table) -> Source:
             values[name] = table.mapping(name)
         elif name in ("tags", "args"):
             values[name] = table.texts(name)
+            for problem in unfilled(values[name], PLACEHOLDERS) if name == "args" else ():
+                table.problem(name, problem)
         elif name == "cgo":
             values[name] = table.flag(name)
         else:

@@ -235,6 +235,7 @@ def run(options: Options, environment: dict[str, str], screen: Screen, reap: Cal
     except attempts.Done as done:
         screen.event(str(done), "INCONCLUSIVE")
         return Verdict.INCONCLUSIVE.exit_code
+    inputs = by_copies(inputs, book.folder)
     interrupts = Interrupts(lambda text: screen.event(text, "INCONCLUSIVE"))
     order, until = wanted(inputs.stages, inputs.candidate)
     build = Provisioning(order, until, screen, book.folder / "log" / "provision.log")
@@ -262,6 +263,15 @@ def run(options: Options, environment: dict[str, str], screen: Screen, reap: Cal
                 book.note(shard={**book.facts["shard"], "whole": True})
             book.note(finished=stamp(now()))
             return _finish(trial, stopped)
+
+
+def by_copies(inputs: Inputs, folder: Path) -> Inputs:
+    """The same, judged by the policies that were copied into the run's folder: an edit of the files while the run goes
+    on is for the next one."""
+    stages = tuple(
+        dataclasses.replace(stage, policy=folder / "policies" / f"{stage.name}.toml") for stage in inputs.stages
+    )
+    return dataclasses.replace(inputs, stages=stages)
 
 
 def _open(options: Options, inputs: Inputs, facts: dict[str, Any]) -> Logbook:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Iterable
 
 CLOSE = 0.5  # how alike two names must be, from 0 to 1
+CLOSE_BY = 0.6  # the same for what may as well be meant as it stands there
 SHOWN = 40  # known names that are listed where none is near
 
 
@@ -16,3 +18,10 @@ def nearest(name: str, known: Collection[str]) -> str:
         return f'Did you mean "{close[0]}"?'
     more = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
     return f"Known here: {', '.join(sorted(known)[:SHOWN])}{more}."
+
+
+def unfilled(words: Iterable[str], known: Collection[str]) -> list[str]:
+    """What is to be said of misspelled {placeholders} in the words of a command. Other braces are the program's own."""
+    found = [name for word in words for name in re.findall(r"\{([A-Za-z_-]+)\}", word) if name not in known]
+    close = {name: difflib.get_close_matches(name.lower(), known, n=1, cutoff=CLOSE_BY) for name in found}
+    return [f"nothing is filled in for {{{name}}}. Did you mean {{{near[0]}}}?" for name, near in close.items() if near]

@@ -70,6 +70,11 @@ def test_own_driver_by_path_is_one_more_entry(tmp_path: Path) -> None:
     component = candidate.load(tmp_path / "mine.toml").component("csi-driver")
     assert component is not None
     assert component.sources[0].path == str(tmp_path / "driver")
+    args = 'args = ["--endpoint={endpoint}", "--id={}", "--json={x}"]\n'
+    (tmp_path / "mine.toml").write_text(text + args.replace("{}", "{node_id}"))
+    assert candidate.load(tmp_path / "mine.toml")
+    told = problems(tmp_path / "mine.toml", text + args.replace("{}", "{nodeid}"))
+    assert told.endswith("args: nothing is filled in for {nodeid}. Did you mean {node_id}?")
 
 
 def test_address_with_a_password_is_refused_without_showing_it(tmp_path: Path) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import VERSION, trial
+from pipelines import VERSION, policy, trial
 from pipelines.cli import main
 from pipelines.configuration import Misconfigured
+from pipelines.stages import Wishes
 from suites.selftest.pipelines import synthetic_shards
 
 
@@ -58,6 +59,16 @@ def test_folder_that_is_there_already_stays(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):
         synthetic_shards.write(tmp_path, 0, 2)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_policy_that_is_edited_during_a_run_does_not_judge_it(tmp_path: Path) -> None:
+    made = synthetic_shards.write(tmp_path, 0, 2)
+    options = trial.Options(
+        tmp_path / "candidate.toml", tmp_path / "stages.toml", tmp_path / "waivers.toml", tmp_path / "runs", Wishes(1)
+    )
+    inputs = trial.by_copies(trial.read_inputs(options), made)
+    (tmp_path / "policy.toml").write_text("nonsense")
+    assert [policy.load(stage.policy).name for stage in inputs.stages] == ["p", "p", "p"]
 
 
 @pytest.mark.parametrize(
