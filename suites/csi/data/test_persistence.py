@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
+import struct
 from pathlib import Path
 from random import Random
 
@@ -24,6 +26,14 @@ from reports.model import ClauseViolation
 from suites.csi.node.test_node_conflicts import volume_for
 
 SPARSE = 1 << 20
+# An access list as the kernel takes it: version 2, then (tag, rights, id); user 1234 may read.
+# Source: linux/posix_acl_xattr.h
+ENTRIES = ((1, 6, -1), (2, 4, 1234), (4, 4, -1), (16, 4, -1), (32, 0, -1))
+ACL = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *entry) for entry in ENTRIES)
+ATTRIBUTES = (
+    ("file", "user.seatrial"), ("empty folder", "user.seatrial"), ("file", "system.posix_acl_access"),
+    ("empty folder", "system.posix_acl_default"),
+)  # fmt: skip
 
 
 @usable("written to")
@@ -40,28 +50,35 @@ def make_properties(root: Path) -> None:
         lambda: (root / "empty folder").mkdir(mode=0o1700),
         lambda: (root / "sparse").write_bytes(b""),
         lambda: os.truncate(root / "sparse", SPARSE),
+        lambda: os.mknod(root / "device", stat.S_IFCHR | 0o600, os.makedev(1, 3)),
+        lambda: os.setxattr(root / "file", "system.posix_acl_access", ACL),
+        lambda: os.setxattr(root / "empty folder", "system.posix_acl_default", ACL),
+        lambda: os.setxattr(root / "empty folder", "user.seatrial", b"of a folder"),
         lambda: os.chown(root, 1234, 4321),
         lambda: root.chmod(0o2770),
     ):
         with contextlib.suppress(OSError):
             make()
-    os.utime(root / "file", (1_000_000_000, 1_000_000_000))
+    for name in ("file", "empty folder"):
+        os.utime(root / name, (1_000_000_000, 1_000_000_000))
 
 
 def properties(root: Path) -> dict[str, object]:
     """What is to be seen of them."""
     found: dict[str, object] = {}
-    for name in ("file", "symlink", "hardlink", "fifo", "empty folder", "sparse", "."):
+    for name in ("file", "symlink", "hardlink", "fifo", "device", "empty folder", "sparse", "."):
         with contextlib.suppress(FileNotFoundError):
             status = (root / name).lstat()
             size = 0 if name in ("empty folder", "fifo", ".") else status.st_size
             found[name] = (status.st_mode, status.st_uid, status.st_gid, status.st_nlink, size)
-    with contextlib.suppress(OSError):
-        found["time"] = int((root / "file").stat().st_mtime)
+    for name, attribute in ATTRIBUTES:
+        with contextlib.suppress(OSError):
+            found[f"{attribute} of {name}"] = os.getxattr(root / name, attribute)
+    for name in ("file", "empty folder"):
+        with contextlib.suppress(OSError):
+            found[f"time of {name}"] = int((root / name).stat().st_mtime)
     with contextlib.suppress(OSError):
         found["link"] = str((root / "symlink").readlink())
-    with contextlib.suppress(OSError):
-        found["xattr"] = os.getxattr(root / "file", "user.seatrial")
     return found
 
 

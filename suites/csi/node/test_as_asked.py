@@ -11,7 +11,7 @@ import pytest
 
 from fixtures.subjects.csi.bench import Bench, InUse
 from fixtures.subjects.csi.requests import block, mount
-from reports.model import ClauseViolation
+from reports.model import ClauseViolation, NotApplicable
 from suites.csi.node.file_systems import brought_up
 from suites.csi.node.test_node_conflicts import volume_for
 from suites.csi.node.test_readonly import require_refused_write
@@ -149,3 +149,16 @@ def test_readonly_device_beside_a_writable_one_refuses_writes(csi: Bench, order:
     except ClauseViolation:
         return  # it was written to, as it should be
     raise ClauseViolation("a writable device refuses writes", expected="it is writable", actual="a write failed")
+
+
+@pytest.mark.clause("csi.node-publish.stays-as-asked")
+def test_flags_of_one_target_are_its_own(csi: Bench) -> None:
+    csi.require("node.SINGLE_NODE_MULTI_WRITER")
+    plain, flagged = mount(MULTI), mount(MULTI, flags=[FLAG])
+    first = csi.bring_up(volume_for(csi, plain, flagged), plain)
+    other = replace(first, capability=flagged, target=csi.folder / "other")
+    if not csi.client.answer(csi.publishing(other)).is_ok:
+        raise NotApplicable("the driver publishes only as it staged")
+    found = [bool(os.statvfs(use.target).f_flag & os.ST_NOEXEC) for use in (first, other)]
+    if found != [False, True]:
+        raise ClauseViolation("two target paths share their mount flags", expected=[False, True], actual=found)

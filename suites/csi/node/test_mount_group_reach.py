@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from fixtures.subjects.csi.bench import Bench, InUse
-from fixtures.subjects.csi.content import usable
-from fixtures.subjects.csi.requests import mount
+from fixtures.subjects.csi.content import usable, write_files
+from fixtures.subjects.csi.requests import from_snapshot, from_volume, mount
 from reports.model import ClauseViolation, NotApplicable
-from suites.csi.node.test_mount_group import GROUP, MOUNT_GROUP
+from suites.csi.node.test_mount_group import GROUP, MOUNT_GROUP, OTHER
 from suites.csi.node.test_node_conflicts import volume_for
 
 NAMES = (
@@ -83,3 +84,31 @@ def test_mount_group_opens_nothing_to_others(csi: Bench, mode: str) -> None:
     opened = {str(path): oct(path.stat().st_mode) for path in (target / one.name for one in private)}
     if any(int(bits, 8) & 0o007 for bits in opened.values()):
         raise ClauseViolation("private files are open to others than the group", expected="no rights", actual=opened)
+
+
+def require_of_group(target: Path, group: int, after: str) -> None:
+    """ClauseViolation unless the volume and all that is in it belongs to the group."""
+    strange = {str(path): path.lstat().st_gid for path in (target, *target.rglob("*")) if path.lstat().st_gid != group}
+    if strange:
+        raise ClauseViolation(f"files are of another group after {after}", expected=group, actual=strange)
+
+
+@pytest.mark.clause("csi.node-publish.mount-group-follows-the-request")
+@pytest.mark.parametrize("way", ["brought up again", "cloned", "restored"])
+def test_volume_brought_up_for_another_group_belongs_to_that(csi: Bench, rng: Random, way: str) -> None:
+    csi.require(MOUNT_GROUP)
+    one, other = mount(group=str(GROUP)), mount(group=str(OTHER))
+    use = csi.bring_up(volume_for(csi, one, other), one)
+    write_files(use.target, rng)
+    if use.target.stat().st_gid != GROUP:
+        raise NotApplicable("the group itself has no effect here, which is judged elsewhere")
+    volume = use.volume
+    if way == "brought up again":
+        csi.take_down(use)
+    elif way == "cloned":
+        csi.require("controller.CLONE_VOLUME")
+        volume = csi.create(one, other, source=from_volume(volume.volume_id))
+    else:
+        volume = csi.create(one, other, source=from_snapshot(csi.snapshot(volume).snapshot_id))
+    again = csi.bring_up(volume, other)
+    require_of_group(again.target, OTHER, f"being {way} for another group")

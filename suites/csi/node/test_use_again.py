@@ -49,15 +49,20 @@ def test_volume_without_flags_has_none(csi: Bench) -> None:
         raise ClauseViolation("a volume is mounted with flags nobody asked for", expected="none", actual=hex(found))
 
 
+def file_systems_at(target: Path) -> set[str]:
+    """The types of the mounted file systems that a path may be of, by the number of its device."""
+    device = target.stat().st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    lines = Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines()
+    return {line.partition(" - ")[2].split()[0] for line in lines if line.split()[2] == number}
+
+
 @pytest.mark.clause("csi.node-publish.fs-type-is-used")
 @pytest.mark.parametrize("fs_type", ["ext4", "xfs"])
 def test_volume_has_the_file_system_asked_for(csi: Bench, fs_type: str) -> None:
     capability = mount(fs_type=fs_type)
     use = in_use_with(csi, capability)
-    device = use.target.stat().st_dev
-    number = f"{os.major(device)}:{os.minor(device)}"
-    lines = Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines()
-    kinds = {line.partition(" - ")[2].split()[0] for line in lines if line.split()[2] == number}
+    kinds = file_systems_at(use.target)
     # a driver of shares or folders has no file system of its own to choose
     if kinds & set(DISK_FILE_SYSTEMS) and fs_type not in kinds:
         raise ClauseViolation("the volume has another file system", expected=fs_type, actual=sorted(kinds))
