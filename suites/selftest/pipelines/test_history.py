@@ -212,6 +212,23 @@ def test_index_in_a_browser_breaks_no_word_of_a_header_and_scrolls_only_in_its_t
     assert value_in(tmp_path, pages.index_page(runs, [], {}), width, expression) == "[true,true,true,[]]"
 
 
+def test_comparison_in_a_browser_shows_on_a_phone_what_is_worse(tmp_path: Path) -> None:
+    name = "csi.controller-publish-volume.other-node-is-refused-while-published"
+    one, two = (
+        dataclasses.replace(
+            summary(run, clauses={name: standing}, figures={"dev/ms": value}), better={"dev/ms": "lower"}
+        )
+        for run, standing, value in (("r1", "pass", 1), ("r2", "could-not-run", 2))
+    )
+    expression = (
+        "(()=>{const bad=[...doc.querySelectorAll('.worse')];const room=doc.documentElement;"
+        "return [room.scrollWidth<=room.clientWidth,"
+        "bad.map(e=>[e.textContent,e.getBoundingClientRect().right<=room.clientWidth])]})()"
+    )
+    page = pages.comparison_page(history.compare(one, two))
+    assert value_in(tmp_path, page, 390, expression) == '[true,[["worse",true],["worse",true]]]'
+
+
 def test_flakes_count_retries_and_the_next_run_of_the_same_candidate() -> None:
     fail = {"a": "fail", "b": "fail"}
     runs = [
