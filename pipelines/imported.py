@@ -18,7 +18,7 @@ def findings(records: Sequence[Record], policy: Policy) -> Iterable[Finding]:
     """records: those of the stage that were imported."""
     yield from _told_twice(records)
     for record in records:
-        yield from _cases(record, str(record.run.imported.get("suite")) in policy.imports)
+        yield from _cases(record, policy)
     there = {str(record.run.imported.get("suite")) for record in records}
     for suite in sorted(policy.imports - there):
         text = f"The policy {policy.name} requires the results of {suite}, and none were imported."
@@ -34,8 +34,21 @@ def _told_twice(records: Sequence[Record]) -> Iterable[Finding]:
             yield Finding.of(Verdict.INVALID, text, "Keep one of the records; two runs of a suite are two runs.")
 
 
-def _cases(record: Record, required: bool) -> Iterable[Finding]:
+def _attempts(suite: str, attempts: object, retries: int, required: bool) -> Iterable[Finding]:
+    """A suite that runs failed cases again does not say which of them, so no budget of flakes can be kept."""
+    if isinstance(attempts, int) and attempts > 1:
+        allowed = attempts <= 1 + retries
+        text = (
+            f"{suite} ran a case that failed up to {attempts} times, and its file does not tell which: a pass may hide "
+            f"a failure. The policy allows {retries} retries."
+        )
+        verdict = Verdict.INCONCLUSIVE if required and not allowed else Verdict.PASS
+        yield Finding.of(verdict, text, f"Run {suite} without flake attempts and import that.")
+
+
+def _cases(record: Record, policy: Policy) -> Iterable[Finding]:
     about = record.run.imported
+    required = str(about.get("suite")) in policy.imports
     suite, cases, expected = str(about.get("suite")), about.get("cases"), about.get("expected")
     unknown, wrong = (Verdict.INCONCLUSIVE, Verdict.FAIL) if required else (Verdict.PASS, Verdict.PASS)
     again = f"Run {suite} again, all of it, and import that."
@@ -50,6 +63,10 @@ def _cases(record: Record, required: bool) -> Iterable[Finding]:
         lost = f"{expected - cases} lost" if cases < expected else "it is not the suite that was expected"
         yield Finding.of(unknown, f"{suite} ran {cases} cases, and {expected} were expected: {lost}.", again)
     failed = [result for result in record.results if result.outcome is Outcome.FAIL]
+    if about.get("succeeded") is False and (about.get("why") or not failed):
+        why = about.get("why") or "no case tells why"
+        yield Finding.of(unknown, f"{suite} says of itself that it did not succeed: {why}.", again)
+    yield from _attempts(suite, about.get("attempts"), policy.budgets.retries, required)
     for result in failed[:MOST]:
         text = f"{suite}: {result.test.partition('::')[2]} fails{f': {result.summary}' if result.summary else ''}"
         yield Finding.of(wrong, text, "The report has its text.")

@@ -9,6 +9,7 @@ import argparse
 import datetime
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,7 @@ def _record(given: argparse.Namespace, known: Recorded, stage: str, document: ju
     started = _started(given.started or document.started, given.file)
     ran = [case for case in document.cases if case.state is not State.NOT_SELECTED]
     # A step of the suite is no case; one that failed is told all the same.
-    told = [case for case in ran if not case.is_step or case.state is State.FAILED]
+    told = _named_apart([case for case in ran if not case.is_step or case.state is State.FAILED])
     results = [_result(case, given.suite, started) for case in told]
     cases = sum(not case.is_step for case in told)
     header = {
@@ -111,6 +112,9 @@ def _record(given: argparse.Namespace, known: Recorded, stage: str, document: ju
             "cases": cases,
             "expected": given.expected,
             "sha256": sha256_of(given.file),
+            "attempts": document.attempts,
+            "succeeded": document.succeeded,
+            "why": document.why,
         },
     }
     plan = {"kind": "planned", "tests": {line["test"]: [] for line in results}, "deselected": _not_selected(document)}
@@ -120,16 +124,32 @@ def _record(given: argparse.Namespace, known: Recorded, stage: str, document: ju
     return [header, plan, *results, end]
 
 
+def _named_apart(cases: list[Case]) -> list[Case]:
+    """The same cases; of steps that failed in several processes each has a name of its own."""
+    seen: Counter[str] = Counter()
+    for case in cases:
+        seen[case.name] += 1
+        if seen[case.name] > 1:
+            case.name += f" ({seen[case.name]})"
+    return cases
+
+
 def _not_selected(document: junit.Document) -> int:
     return sum(case.state is State.NOT_SELECTED and not case.is_step for case in document.cases)
 
 
 def _started(text: str, file: Path) -> str:
     """When the suite ran. Misconfigured: nobody says it; a record without age would never be stale."""
+    if not text:
+        return _refuse(file, "does not say when it was made")
     try:
-        return stamp(moment(text)) if text else _refuse(file, "does not say when it was made")
+        began = moment(text)
     except ValueError:
         return _refuse(file, f"was made at {text!r}, which is no time")
+    if began > present():
+        # Ginkgo writes the local time of its machine, and not which zone that is.
+        return _refuse(file, f"was made at {text}, which is yet to come in UTC")
+    return stamp(began)
 
 
 def _refuse(file: Path, problem: str) -> str:

@@ -21,8 +21,12 @@ from reports.printable import MARK
 LARGEST = 256 * 2**20  # bytes; a certified conformance run writes 2.4 MB
 DEEPEST = 20
 LONGEST = 20_000  # characters of one failure's text that are kept, its end
-_NODE = re.compile(r"\[(?!It\])[A-Z][A-Za-z]*\](?: |$)")
-"""A set-up or clean-up step that Ginkgo reports like a case: [BeforeSuite], [ReportAfterSuite], ..."""
+_NODE = re.compile(
+    r"\[(?:BeforeSuite|AfterSuite|SynchronizedBeforeSuite|SynchronizedAfterSuite|ReportBeforeSuite|ReportAfterSuite"
+    r"|DeferCleanup \(Suite\))\](?: |$)"
+)
+"""A set-up or clean-up step that Ginkgo reports like a case, once for each of its processes."""
+_STATE = re.compile(r"^\[[A-Z]+\] ")
 
 
 class State(StrEnum):
@@ -52,10 +56,14 @@ class Case:
 
 @dataclass
 class Document:
-    """A whole file. started: the first time stamp in it, "" if it has none."""
+    """A whole file. started: the first time stamp in it, "" if it has none. attempts: how often a case was run until it
+    passed, at most. succeeded: False if a suite says that it did not, `why` where no case says it."""
 
     cases: list[Case] = field(default_factory=list)
     started: str = ""
+    attempts: int = 1
+    succeeded: bool = True
+    why: str = ""
 
 
 def read(path: Path) -> Document:
@@ -75,7 +83,8 @@ def read(path: Path) -> Document:
         raise Misconfigured([f"{path}:{error.lineno}: {what}"]) from error
     except ValueError as error:
         raise Misconfigured([f"{path}:{reader.line}: {error}"]) from error
-    names = Counter(case.name for case in reader.document.cases if case.state is not State.NOT_SELECTED)
+    ran = [case for case in reader.document.cases if case.state is not State.NOT_SELECTED]
+    names = Counter(case.name for case in ran if not case.is_step)
     twice = [f"{path}: has the case {name!r} {number} times" for name, number in names.items() if number > 1]
     if twice:
         raise Misconfigured(twice)
@@ -135,8 +144,21 @@ class _Reader:
             self.document.cases.append(self._case)
             if attributes.get("status") in ("failed", "panicked", "timedout", "interrupted", "aborted"):
                 self._case.state = State.FAILED
+        elif tag == "property" and self._case is None:
+            self._property(attributes.get("name", ""), attributes.get("value", ""))
         elif tag in ("failure", "error", "skipped") and self._case is not None:
             self._outcome(tag, attributes)
+
+    def _property(self, name: str, value: str) -> None:
+        """What Ginkgo says of a whole suite."""
+        if name == "DryRun" and value == "true":
+            raise ValueError("is of a dry run: it lists cases that passed, and none of them ran")
+        if name == "FlakeAttempts" and value.isdecimal():
+            self.document.attempts = max(self.document.attempts, int(value))
+        elif name == "SuiteSucceeded" and value == "false":
+            self.document.succeeded = False
+        elif name == "SpecialSuiteFailureReason":
+            self.document.why = self.document.why or _plain(value)
 
     def _outcome(self, tag: str, attributes: Mapping[str, str]) -> None:
         assert self._case is not None
@@ -158,7 +180,9 @@ class _Reader:
     def _end(self, tag: str) -> None:
         self._open.pop()
         if tag in ("failure", "error") and self._case is not None:
-            text = self._case.text + "".join(self._text)
+            told = "".join(self._text)
+            self._case.message = self._case.message or _first_of(told)
+            text = self._case.text + told
             self._case.text = text if len(text) <= LONGEST else f"{MARK}{text[-LONGEST:]}"
         elif tag == "testcase":
             self._case = None
@@ -167,6 +191,14 @@ class _Reader:
             found = len(self.document.cases) - before
             if claimed not in (-1, found):
                 raise ValueError(f"a <testsuite> says that it has {claimed} cases and holds {found}")
+
+
+def _first_of(text: str) -> str:
+    """What a failure's text begins with. Kubernetes' own report has no message beside it; of a panic the place is told
+    before what it was."""
+    lines = [line for line in map(_plain, text.splitlines()) if line and not line.startswith("In [")]
+    told = [line for line in lines if line != "[PANICKED] Test Panicked"]
+    return _STATE.sub("", next(iter([*told, *lines]), ""))
 
 
 def _plain(text: str) -> str:

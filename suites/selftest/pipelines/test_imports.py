@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,6 +73,12 @@ def imported(run: Path, text: str, *options: str, expected: int = 2, suite: str 
     return main([*argv, "--replace-sign-off", *options])
 
 
+def reasons_of(run: Path) -> list[dict[str, Any]]:
+    """Why the stage was decided so."""
+    found: list[dict[str, Any]] = json.loads((run / "decisions" / "dev.json").read_text())["reasons"]
+    return found
+
+
 def test_imported_suite_that_is_whole_and_passes_keeps_the_run_passing(tmp_path: Path) -> None:
     run = run_with(tmp_path, REQUIRED)
     assert main(["gate", str(run)]) == 2  # Nothing is imported yet.
@@ -129,8 +136,7 @@ def test_required_import_with_a_flaw_does_not_pass_and_an_informing_one_only_not
     (free / "policies" / "dev.toml").write_text(runs.POLICY)
     assert imported(run, document(*cases), expected=expected) == status
     assert imported(free, document(*cases), expected=expected) == 0
-    reasons = [json.loads((item / "decisions" / "dev.json").read_text())["reasons"] for item in (run, free)]
-    told = [[reason for reason in each if words in reason["text"]] for each in reasons]
+    told = [[reason for reason in reasons_of(item) if words in reason["text"]] for item in (run, free)]
     assert [[reason["blocking"] for reason in each] for each in told] == [[True], [False]]
     assert (run / "decisions" / "production.json").exists() is False
 
