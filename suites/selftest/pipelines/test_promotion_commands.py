@@ -13,6 +13,7 @@ from pipelines import deployed, ledger
 from pipelines.cli import main
 from reports import attest
 from reports.keys import generate_key, public_path
+from suites.selftest.pipelines import killing
 from suites.selftest.pipelines.releases import World
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -139,6 +140,21 @@ def test_two_promotions_at_once_are_one_after_the_other(world: World) -> None:
     assert there is not None
     assert there["candidate"]["sha256"] == current.candidate
     assert current.entry.sequence == len(kinds) - 2
+
+
+def test_promotions_and_rollbacks_at_once_leave_the_target_as_the_ledger_says(world: World) -> None:
+    for run in (world.run("r1"), world.run("r2", candidate="atlas 2026.12")):
+        assert main(promotion(world, run, "dev")) == 0
+    third = world.run("r3", candidate="atlas 2027.01")
+    back = [["rollback", "dev", "--to", run, "--why", "at once", *options(world)] for run in ("r1", "r2", "r1")]
+    commands = [[sys.executable, "-m", "pipelines", *words] for words in (*back, promotion(world, third, "dev"))]
+    started = [subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE) for command in commands]
+    ended = [process.wait(120) for process in started]
+    # The third candidate comes in before a rollback takes it out, or after the last; nothing else may refuse anything.
+    assert ended == [0, 0, 0, 0]
+    killing.require_settled(world, killing.run_at(world))
+    decided = [kind for kind in world.kinds if kind != "released"]
+    assert world.kinds == [word for kind in decided for word in (kind, "released")]
 
 
 @pytest.mark.parametrize(
