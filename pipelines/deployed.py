@@ -6,6 +6,7 @@ the two, after a crash, it is pending: asked for again, it is carried out withou
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -54,12 +55,17 @@ class Step:
 
 def steps(entries: Sequence[Entry], environment: str) -> tuple[Step, ...]:
     """The decided changes of an environment in order, those included that their target refused."""
+    mine = [entry for entry in entries if entry.content["environment"] == environment]
+    ends: dict[int, list[Entry]] = defaultdict(list)
+    for entry in mine:
+        if entry.kind in (RELEASED, FAILED):
+            ends[entry.content["of"]].append(entry)
     found = []
-    for entry in entries:
-        if entry.kind in (PROMOTION, ROLLBACK) and entry.content["environment"] == environment:
-            ends = [end for end in entries if end.kind in (RELEASED, FAILED) and end.content["of"] == entry.sequence]
-            places = {str(end.content["target"]): str(end.content["where"]) for end in ends if end.kind == RELEASED}
-            found.append(Step(entry, places, failed=bool(ends) and not places))
+    for entry in mine:
+        if entry.kind in (PROMOTION, ROLLBACK):
+            after = ends[entry.sequence]
+            places = {str(end.content["target"]): str(end.content["where"]) for end in after if end.kind == RELEASED}
+            found.append(Step(entry, places, failed=bool(after) and not places))
     return tuple(found)
 
 
