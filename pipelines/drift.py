@@ -17,6 +17,8 @@ from pipelines.objections import Refused
 from pipelines.targets import RELEASE, Release, Target, TargetError
 
 _MOST = 5  # differences of one part that are told
+_LONGEST = 400  # letters of one of them
+_DEEPEST = 20  # levels of a file that somebody wrote by hand
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,13 @@ def _said(held: Held) -> str:
 
 
 def _told(change: Change, entries: Sequence[Entry]) -> Iterator[str]:
-    """What is there instead of what should be."""
+    """What is there instead of what should be, in lines that a terminal shows as they are."""
+    for line in _differences(change, entries):
+        shown = "".join(letter if letter.isprintable() else "?" for letter in line)
+        yield shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
+
+
+def _differences(change: Change, entries: Sequence[Entry]) -> Iterator[str]:
     if not change.found:
         yield f"{change.part}: is gone"
         return
@@ -124,10 +132,10 @@ def _named(content: Mapping[str, Any]) -> str:
     return f"{candidate.get('name')} ({digest}) of run {signoff.get('run')}, by {content.get('by')}"
 
 
-def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict | list):
+def _leaves(value: Any, name: str = "", level: int = 0) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict | list) and level < _DEEPEST:
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _leaves(item, f"{name}.{key}" if name else str(key))
+            yield from _leaves(item, f"{name}.{key}" if name else str(key), level + 1)
     else:
         yield name, json.dumps(value, ensure_ascii=False)
 

@@ -126,9 +126,12 @@ class Checkout:
         environment |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
         command = ["git", "-C", str(self.folder), *arguments]
         try:
-            return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+            done = subprocess.run(command, capture_output=True, env=environment, check=False)
         except OSError as error:
             raise TargetError(f"git: {error.strerror or error}") from error
+        # Byte for byte: neither ends of lines nor what is no text may look like something else.
+        said = (text.decode(errors="backslashreplace") for text in (done.stdout, done.stderr))
+        return subprocess.CompletedProcess(command, done.returncode, *said)
 
 
 def _tag(environment: str, sequence: int) -> str:

@@ -21,8 +21,9 @@ def require_refused_and_then_written_over(
     changed; with a reason the rollback to earlier is done, and the reason kept."""
     before, decided = world.target.shown(environment), _decisions(world)
     said = rf"changed by hand.*\n  the ledger says: entry \d+, .* of run {run.name}"
-    with pytest.raises(Refused, match=said):
+    with pytest.raises(Refused, match=said) as refused:
         world.promote(run, environment, **wishes)
+    assert str(refused.value).replace("\n", "").isprintable()
     with pytest.raises(Refused, match=said):
         world.rollback(environment, earlier)
     assert (world.target.shown(environment), _decisions(world)) == (before, decided)

@@ -43,6 +43,8 @@ CHANGES: Mapping[str, Callable[[Path, str], object]] = {
     "removed": lambda file, old: file.unlink(),
     "something else": lambda file, old: file.write_text('{"by": "hand"}'),
     "no text": lambda file, old: file.write_bytes(b"\xff\x00"),
+    "words that a terminal obeys": lambda file, old: edit(file, lambda content: content.update(by="\x1b[2J\x07")),
+    "levels without end": lambda file, old: file.write_text('{"digests": ' * 400 + "1" + "}" * 400),
     "a candidate that is a list": lambda file, old: edit(file, lambda content: content.update(candidate=[], ledger=[])),
 }
 

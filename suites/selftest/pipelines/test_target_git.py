@@ -123,7 +123,9 @@ def test_tag_that_holds_another_release_is_refused(world: World, checkout: Path)
     assert world.runs_in("dev") == ""
 
 
-@pytest.mark.parametrize("change", ["edited", "committed", "put back", "removed", "tag moved", "tag moved there"])
+@pytest.mark.parametrize(
+    "change", ["edited", "committed", "no text", "ends of lines", "put back", "removed", "tag moved", "tag moved there"]
+)
 def test_release_that_was_changed_by_hand_is_refused_and_written_over_with_a_reason(
     world: World, checkout: Path, change: str
 ) -> None:
@@ -134,6 +136,10 @@ def test_release_that_was_changed_by_hand_is_refused_and_written_over_with_a_rea
     match change:
         case "edited" | "committed":
             file.write_text(file.read_text().replace("sha256:", "sha256:0", 1))
+        case "no text":
+            file.write_bytes(b"\xff\x00\n")
+        case "ends of lines":
+            file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
         case "put back":
             git(checkout, "checkout", "-q", "promoted/dev/0", "--", "environments/dev.json")
         case "removed":
@@ -142,7 +148,7 @@ def test_release_that_was_changed_by_hand_is_refused_and_written_over_with_a_rea
             git(checkout, "tag", "-f", "-a", "promoted/dev/2", "promoted/dev/0^{}", "-m", "forged")
         case "tag moved there":
             git(checkout.parent / "remote.git", "update-ref", "refs/tags/promoted/dev/2", "promoted/dev/0")
-    if change in ("committed", "put back"):
+    if change in ("committed", "no text", "ends of lines", "put back"):
         git(checkout, "commit", "-q", "-am", "by hand")
     changed_by_hand.require_refused_and_then_written_over(world, "dev", "r1", second)
     remote = checkout.parent / "remote.git"
