@@ -43,10 +43,9 @@ def repetition(request: pytest.FixtureRequest) -> int:
 
 @pytest.hookimpl(trylast=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    # Last, so that the number comes after a test's own parameters. Which tests keep it is told by their clauses, and
-    # those of single parameters are not known yet.
-    number = metafunc.config.option.repeat
-    if number > 1:
+    # Last, so that the number comes after a test's own parameters. Clauses of single parameters are not known yet.
+    number, about = metafunc.config.option.repeat, set(metafunc.config.option.repeat_clause)
+    if number > 1 and about.issuperset(clauses_of(metafunc.definition)):
         metafunc.fixturenames.append(PARAMETER)
         names = [pytest.HIDDEN_PARAM, *(f"#{run}" for run in range(2, number + 1))]
         metafunc.parametrize(PARAMETER, range(1, number + 1), indirect=True, ids=names, scope="function")
