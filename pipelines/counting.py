@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from pipelines.statistics import Counts
-from reports.attempts import base_of
+from reports.attempts import base_of, is_judged
 from reports.model import Outcome, Result
 from reports.record import Record
 
@@ -41,20 +41,10 @@ def clauses_of_tests(records: Iterable[Record]) -> dict[str, set[str]]:
     return found
 
 
-def unsteady(records: Iterable[Record]) -> dict[str, Counts]:
-    """The repeated tests that both passed and failed."""
-    taken = tuple(records)
-    again = {base_of(result.test) for result in _judged(taken, frozenset()) if base_of(result.test) != result.test}
-    return {
-        test: seen for test, seen in counts_of_tests(taken).items() if test in again and 0 < seen.passes < seen.runs
-    }
-
-
 def _judged(records: Iterable[Record], aside: frozenset[str]) -> Iterator[Result]:
     for record in records:
         for result in record.results:
-            says = result.outcome in (Outcome.PASS, Outcome.FAIL) and not result.harness_error
-            if result.attempt == 1 and says and base_of(result.test) not in aside:
+            if result.attempt == 1 and is_judged(result) and base_of(result.test) not in aside:
                 yield result
 
 

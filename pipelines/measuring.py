@@ -6,11 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from pipelines.case import Case
-from pipelines.counting import unsteady
 from pipelines.findings import Finding
 from pipelines.names import MINUTES, RATE
 from pipelines.policy import Threshold
-from reports.attempts import base_of
+from reports.attempts import base_of, unsteady
 from reports.model import Measurement, Outcome, Verdict
 from reports.record import Record
 from reports.run_folder import moment
@@ -108,8 +107,8 @@ def _budgets(case: Case) -> Iterable[Finding]:
     for test in flakes:
         text = f"{test} failed and then passed when it was run again: a flake."
         yield Finding.of(Verdict.PASS, text, "Find out why it is not the same twice; the record has both attempts.")
-    for test, seen in unsteady(case.records).items():
-        text = f"{test} was run {seen.runs} times and failed {seen.failures} of them: it is not the same every time."
+    for test, (failures, runs) in unsteady(result for record in case.records for result in record.results).items():
+        text = f"{test} was run {runs} times and failed {failures} of them: it is not the same every time."
         yield Finding.of(Verdict.PASS, text, "Find out why; each of the runs counts where its clauses are compared.")
     if len(flakes) > budgets.flakes:
         verdict = Verdict.PASS if case.void else Verdict.FAIL

@@ -29,6 +29,25 @@ def base_of(test: str) -> str:
     return test[: found.start()] + ("]" if found[0].startswith("-") else "")
 
 
+def is_judged(result: Result) -> bool:
+    """Whether the result says something of a component: could-not-run does not, nor does a fault of the harness."""
+    return result.outcome in (Outcome.PASS, Outcome.FAIL) and not result.harness_error
+
+
+def unsteady(results: Iterable[Result]) -> dict[str, tuple[int, int]]:
+    """The repeated tests that both passed and failed, at first attempts: how often each failed, of how many runs."""
+    runs: dict[str, list[bool]] = defaultdict(list)
+    repeated = set()
+    for result in results:
+        if result.attempt == 1 and is_judged(result):
+            test = base_of(result.test)
+            runs[test].append(result.outcome is Outcome.FAIL)
+            repeated.update({test} - {result.test})
+    return {
+        test: (sum(runs[test]), len(runs[test])) for test in sorted(repeated) if 0 < sum(runs[test]) < len(runs[test])
+    }
+
+
 @dataclass(frozen=True)
 class Settled:
     """The results that count, by test in the order of the record, and the tests that failed before they passed."""

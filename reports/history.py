@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from reports import run_folder
+from reports.attempts import base_of, unsteady
 from reports.model import Outcome, Verdict, to_json
 from reports.render.files import write_atomically
 from reports.run_folder import RunFolder, RunFolderError, moment, sha256_of
@@ -32,7 +33,8 @@ ORDER = ("fail", "could-not-run", "missing", "waived", "pass", "not-applicable",
 @dataclass(frozen=True)
 class Summary:
     """stages: name -> verdict. counts: results by outcome. clauses: id -> standing. unproven: test -> outcome of each
-    test that did not pass at its first attempt; flakes: those of them that passed on a retry. plan: digest of the
+    test that did not pass at its first attempt; flakes: those of them that passed on a retry, and tests of which one
+    repetition passed and another failed. plan: digest of the
     planned tests. figures: "stage/figure" -> worst value; better: which way each is better, "lower" or "higher".
     minutes: stage -> how long its tests took. bound: file -> (bytes, sha256)."""
 
@@ -67,7 +69,8 @@ def summarise(run: RunFolder) -> Summary:
     planned = sorted(test for record in records if record.planned for test in record.planned.tests)
     counts = {outcome.value: 0 for outcome in Outcome}
     unproven = dict.fromkeys((test for record in records for test in record.missing), "missing")
-    for result in (result for record in records for result in record.results):
+    results = [result for record in records for result in record.results]
+    for result in results:
         counts[result.outcome.value] += 1
         if result.outcome is not Outcome.PASS:
             unproven.setdefault(result.test, result.outcome.value)
@@ -84,7 +87,7 @@ def summarise(run: RunFolder) -> Summary:
         counts=counts,
         clauses=clauses,
         unproven=unproven,
-        flakes=tuple(sorted({test for decision in decisions for test in decision.flakes})),
+        flakes=tuple(sorted({*unsteady(results), *(test for decision in decisions for test in decision.flakes)})),
         plan=hashlib.sha256("\n".join(planned).encode()).hexdigest(),
         figures={
             f"{decision.stage}/{item.figure}": item.value
@@ -182,7 +185,7 @@ def all_of(place: Path, *, everything: bool = False) -> tuple[list[Summary], lis
 
 @dataclass(frozen=True)
 class Flake:
-    """A test that failed and passed again: on a retry (inside), or in the next run of the same candidate (across)."""
+    """A test that failed and passed again: within a run (inside), or in the next one of the same candidate (across)."""
 
     test: str
     inside: int = 0
@@ -202,8 +205,8 @@ def flakes(runs: Iterable[Summary]) -> list[Flake]:
         calmed = set()
         earlier = before.get((run.digest, run.plan))
         if earlier is not None:
-            failed = {test for test, outcome in earlier.unproven.items() if outcome == "fail"} - set(earlier.flakes)
-            calmed = failed - set(run.unproven)
+            failed = {base_of(test) for test, outcome in earlier.unproven.items() if outcome == "fail"}
+            calmed = failed - set(map(base_of, [*earlier.flakes, *run.unproven]))
         for test in {*run.flakes, *calmed}:
             known = tally.get(test, Flake(test))
             tally[test] = Flake(test, known.inside + (test in run.flakes), known.across + (test in calmed), run.run)

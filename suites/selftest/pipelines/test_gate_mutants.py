@@ -94,7 +94,12 @@ MUTANTS: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
         ("pooling",),
     ),
     "tests_count_in_many_pools": ("pooling.py", 'names.pop() if len(names) == 1 else ""', "min(names)", ("pooling",)),
-    "unsteady_tests_are_silent": ("counting.py", "0 < seen.passes < seen.runs", "False", POOLS),
+    "unsteady_tests_are_silent": (
+        "measuring.py",
+        "unsteady(result for record in case.records for result in record.results).items()",
+        "()",
+        POOLS,
+    ),
     "repetitions_are_a_sample": ("measuring.py", "base_of(result.test)\n", "result.test\n", POOLS),
     "repetitions_of_key_tests_may_fail": ("key_tests.py", "base_of(test), re.DOTALL", "test, re.DOTALL", POOLS),
     "waivers_miss_repetitions": ("standings.py", "base_of(failure.test)", "failure.test", POOLS),

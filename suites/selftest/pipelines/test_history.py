@@ -16,9 +16,10 @@ import pytest
 from pipelines.cli import main
 from reports import history, run_folder
 from reports.history import Summary
-from reports.model import Verdict
+from reports.model import Outcome, Verdict
 from reports.render import history as pages
 from reports.render.all import render_all
+from suites.selftest.pipelines.synthetic import result
 from suites.selftest.reports import synthetic
 from suites.selftest.reports.browser import value_in
 
@@ -243,6 +244,28 @@ def test_flakes_count_retries_and_the_next_run_of_the_same_candidate() -> None:
     found = {item.test: (item.inside, item.across, item.last) for item in history.flakes(runs)}
     assert found == {"f": (2, 0, "r7"), "a": (0, 2, "r7"), "b": (0, 1, "r7")}
     assert [item.test for item in history.flakes(runs)] == ["a", "f", "b"]
+
+
+def test_repetitions_that_differ_are_one_flake_of_their_test() -> None:
+    again = "x.py::t[#2]"
+    runs = [
+        summary("r1", unproven={again: "fail"}, flakes=("x.py::t",)),
+        summary("r2", unproven={"x.py::t": "fail", again: "fail"}),  # always the same: no flake
+        summary("r3", unproven={}),
+    ]
+    assert [(item.test, item.inside, item.across) for item in history.flakes(runs)] == [("x.py::t", 1, 1)]
+
+
+def test_summary_tells_a_test_whose_repetitions_differ(place: Path) -> None:
+    run = run_folder.load(place / "r1")
+    (stage, *others) = run.stages
+    steady = [result("x.py::s", Outcome.FAIL), result("x.py::s[#2]", Outcome.FAIL)]
+    differ = [result("x.py::t", Outcome.PASS), result("x.py::t[#2]", Outcome.FAIL)]
+    told = dataclasses.replace(stage.records[0], results=(*steady, *differ))
+    stage = dataclasses.replace(stage, records=(told,))
+    found = history.summarise(dataclasses.replace(run, stages=(stage, *others)))
+    assert "x.py::t" in found.flakes
+    assert "x.py::s" not in found.flakes
 
 
 COMPARED = [
