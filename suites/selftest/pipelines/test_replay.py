@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -199,12 +200,24 @@ def test_run_that_did_not_pass_is_no_basis(run: Path) -> None:
         basis.of_run(run)
 
 
+def test_basis_that_an_earlier_seatrial_wrote_has_no_counts_of_tests(tmp_path: Path) -> None:
+    found = Basis("r", clauses={"a": Counts(2, 3)}, regressed=frozenset({"dev/csi.*"}), tests={"t": Counts(1, 1)})
+    data = basis.shown(found)
+    path = tmp_path / "basis.json"
+    path.write_text(json.dumps(data))
+    assert basis.load(path) == found
+    del data["tests"]
+    path.write_text(json.dumps(data))
+    assert basis.load(path) == dataclasses.replace(found, tests={})
+
+
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
         ("version", 2, "is all that this Seatrial reads"),
         ("clauses", {"a": [3, 2]}, "cannot be"),
         ("clauses", {"a": 3}, "is no basis"),
+        ("tests", {"a": [3, 2]}, "cannot be"),
         ("figures", [], "is no basis"),
         ("figures", {"dev/x": ["1", 2]}, "'1' is not a number"),
         ("signoff", None, "'signoff' is missing"),
