@@ -102,7 +102,11 @@ class Statistics:
         choices=("suite", "topic"),
     )
     pool_pity: float = setting(
-        2.0, "pool-pity-points", "number", "points that a pool may lose before it counts", most=100
+        2.0,
+        "pool-pity-points",
+        "number",
+        "points that a pool may lose before it counts; one once called worse stays so beyond half of them",
+        most=100,
     )
     repeat: int = setting(
         1, "repeat", "count", "how often a stage runs each test that judges only repeat-clauses", least=1
