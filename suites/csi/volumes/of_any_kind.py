@@ -56,7 +56,6 @@ def made(csi: Bench, kind: str, **fields: Any) -> Made:
     if answer.code in NOT_SERVED and kind in UNUSUAL:
         raise NotApplicable(f"the driver makes no volume of this kind ({kind}): {answer.details}")
     volume = answer.response.volume if answer.is_ok else csi.client.call(request).volume
-    volume = changed(volume)  # a copy, since an expansion changes it and the answer has to stay as it was
     return Made(volume, request, capability, csi.second_node() if kind == "on the second node" else csi, kind)
 
 

@@ -104,6 +104,10 @@ def test_name_of_a_deleted_volume_may_be_used_otherwise(csi: Bench, other: str) 
     csi.delete(csi.create(name=name))
     if other == "capacity":
         again = csi.create(name=name, capacity=span(2 * csi.options.capacity))
+        capacity = again.capacity_bytes
+        assert not 0 < capacity < 2 * csi.options.capacity, (
+            f"the volume made anew has {capacity} bytes, as its namesake"
+        )
     elif other == "access-type":
         again = csi.create(block(), name=name)
     else:
