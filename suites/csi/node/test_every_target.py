@@ -14,6 +14,7 @@ from reports.model import ClauseViolation
 from suites.csi.data.kinds import Kind
 from suites.csi.node.measuring import STATS, measuring
 from suites.csi.node.test_node_conflicts import volume_for
+from suites.csi.resilience.test_kill_during_call import require_owned
 from suites.csi.volumes.growth import NODE_EXPAND, node_expanding
 
 MULTI = "SINGLE_NODE_MULTI_WRITER"
@@ -52,7 +53,21 @@ def test_each_of_several_targets_is_known_to_every_call(csi: Bench, kind: str) -
 @pytest.mark.parametrize("kind", CAPABILITIES)
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2)], ids=["oldest", "newest", "middle"])
 def test_targets_end_one_by_one_in_any_order(csi: Bench, rng: Random, kind: str, order: tuple[int, ...]) -> None:
-    uses, here = at_several(csi, kind), Kind(CAPABILITIES[kind])
+    require_independent_ends(csi, rng, at_several(csi, kind), order)
+
+
+@pytest.mark.clause("csi.node-publish.every-target-is-known")
+@pytest.mark.parametrize("kind", CAPABILITIES)
+def test_targets_end_one_by_one_after_a_kill(csi: Bench, rng: Random, kind: str) -> None:
+    require_owned(csi)
+    uses = at_several(csi, kind)
+    csi.restart()
+    require_independent_ends(csi, rng, uses, (1, 0, 2))
+
+
+def require_independent_ends(csi: Bench, rng: Random, uses: list[InUse], order: tuple[int, ...]) -> None:
+    """ClauseViolation unless each unpublish takes one target path away, and the others go on."""
+    here = Kind(uses[0].capability)
     content = here.write(uses[0], rng)
     left = dict(enumerate(uses))
     for number in order:

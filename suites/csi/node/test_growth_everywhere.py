@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from fixtures.subjects.csi.bench import Bench, InUse
-from fixtures.subjects.csi.requests import block
-from reports.model import NotApplicable
+from fixtures.subjects.csi.requests import MIB, block
+from reports.model import ClauseViolation, NotApplicable
 from suites.csi.data.kinds import KINDS
 from suites.csi.data.test_lineage import size_of
 from suites.csi.node.test_expansion_in_use import ONLINE
 from suites.csi.node.test_node_conflicts import volume_for
-from suites.csi.volumes.growth import EXPAND, expanding, node_expanding, require_room
+from suites.csi.volumes.growth import EXPAND, expanding, node_expanding, require_room, room
 
 MULTI = "SINGLE_NODE_MULTI_WRITER"
 
@@ -31,7 +31,10 @@ def grow(csi: Bench, use: InUse, path: str = "") -> int:
     if ONLINE not in csi.capabilities and not csi.client.answer(request).is_ok:
         raise NotApplicable(f"the driver does not declare {ONLINE}, and refuses")
     if csi.client.call(request).node_expansion_required:
-        csi.client.call(node_expanding(use, size, path))
+        stated = csi.client.call(node_expanding(use, size, path)).capacity_bytes
+        most = 1.5 * max(size, room(use.target)) + MIB  # a file system keeps a part for itself
+        if stated and not size <= stated <= most:
+            raise ClauseViolation("NodeExpandVolume states another size", expected=f"0 or about {size}", actual=stated)
     return size
 
 

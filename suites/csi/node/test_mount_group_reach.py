@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from pathlib import Path
 from random import Random
 
@@ -13,6 +15,7 @@ from fixtures.subjects.csi.requests import from_snapshot, from_volume, mount
 from reports.model import ClauseViolation, NotApplicable
 from suites.csi.node.test_mount_group import GROUP, MOUNT_GROUP, OTHER
 from suites.csi.node.test_node_conflicts import volume_for
+from suites.csi.resilience.test_kill_during_call import require_owned
 
 NAMES = (
     ".hidden",
@@ -40,6 +43,10 @@ def filled(csi: Bench, mode: str) -> InUse:
                 path.mkdir()
             else:
                 path.write_text("x")
+        (use.target / "dangling").symlink_to("nowhere")
+        (use.target / "deep" / "loop").symlink_to("loop")
+        with contextlib.suppress(OSError):  # not every file system has those
+            os.mkfifo(use.target / "fifo")
     return use
 
 
@@ -94,16 +101,22 @@ def require_of_group(target: Path, group: int, after: str) -> None:
 
 
 @pytest.mark.clause("csi.node-publish.mount-group-follows-the-request")
-@pytest.mark.parametrize("way", ["brought up again", "cloned", "restored"])
-def test_volume_brought_up_for_another_group_belongs_to_that(csi: Bench, rng: Random, way: str) -> None:
+@pytest.mark.parametrize("next_group", [OTHER, 0])
+@pytest.mark.parametrize("way", ["brought up again", "brought up after a kill", "cloned", "restored"])
+def test_volume_brought_up_for_another_group_belongs_to_that(
+    csi: Bench, rng: Random, way: str, next_group: int
+) -> None:
     csi.require(MOUNT_GROUP)
-    one, other = mount(group=str(GROUP)), mount(group=str(OTHER))
+    one, other = mount(group=str(GROUP)), mount(group=str(next_group))
     use = csi.bring_up(volume_for(csi, one, other), one)
     write_files(use.target, rng)
     if use.target.stat().st_gid != GROUP:
         raise NotApplicable("the group itself has no effect here, which is judged elsewhere")
     volume = use.volume
-    if way == "brought up again":
+    if way == "brought up after a kill":
+        require_owned(csi)
+        csi.restart()
+    if way.startswith("brought up"):
         csi.take_down(use)
     elif way == "cloned":
         csi.require("controller.CLONE_VOLUME")
@@ -111,4 +124,4 @@ def test_volume_brought_up_for_another_group_belongs_to_that(csi: Bench, rng: Ra
     else:
         volume = csi.create(one, other, source=from_snapshot(csi.snapshot(volume).snapshot_id))
     again = csi.bring_up(volume, other)
-    require_of_group(again.target, OTHER, f"being {way} for another group")
+    require_of_group(again.target, next_group, f"being {way} for another group")
