@@ -56,6 +56,18 @@ def _parser() -> argparse.ArgumentParser:
     promote.add_argument("--folder", type=Path, required=True, metavar="DIR", help="where the signed run is")
     for name in ("--to", "--by", "--target", "--deployments", "--keys", "--threshold", "--roles", "--ledger-trust"):
         promote.add_argument(name, required=True, metavar="VALUE", help="as python -m pipelines promote has it")
+    back = steps.add_parser("rollback", help="python -m pipelines rollback, in the same way")
+    for name in (
+        "--environment",
+        "--to",
+        "--why",
+        "--by",
+        "--overwrite",
+        "--target",
+        "--deployments",
+        "--ledger-trust",
+    ):
+        back.add_argument(name, required=True, metavar="VALUE", help="as python -m pipelines rollback has it")
     return top
 
 
@@ -133,6 +145,7 @@ STEPS: Mapping[str, Callable[[argparse.Namespace, Mapping[str, str]], int]] = {
     "gate": _gate,
     "sign": release.sign,
     "promote": release.promote,
+    "rollback": release.rollback,
 }
 
 if __name__ == "__main__":

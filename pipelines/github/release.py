@@ -101,15 +101,38 @@ def promote(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Call `python -m pipelines promote`; why it refuses becomes an annotation, what it did the summary."""
     _, run = artifacts.only(options.folder, artifacts.here(environment))
     workspace = Path(environment.get("GITHUB_WORKSPACE", "."))
-    argv = ["promote", str(run), "--to", options.to, "--target", options.target, "--threshold", options.threshold]
-    argv += ["--deployments", str(workspace / options.deployments), "--by", options.by]
-    argv += ["--roles", str(workspace / options.roles)] if options.roles else []
-    for option, files in (("--key", options.keys), ("--ledger-trust", options.ledger_trust)):
-        for name in filter(None, map(str.strip, files.splitlines())):
-            argv += [option, str(workspace / name)]
+    argv = ["promote", str(run), f"--to={options.to}", f"--threshold={options.threshold}"]
+    argv += [f"--roles={workspace / options.roles}"] if options.roles else []
+    argv += [f"--key={workspace / name}" for name in _lines(options.keys)]
+    return _released(argv, options, environment, f"Promotion to {options.to}", (options.to, "promoted"))
+
+
+def rollback(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    """Call `python -m pipelines rollback` in the same way."""
+    argv = ["rollback", f"--to={options.to}", f"--why={options.why}", f"--overwrite={options.overwrite}"]
+    argv += ["--", options.environment]
+    title = f"Rollback of {options.environment}"
+    return _released(argv, options, environment, title, (options.environment, "rolled back"))
+
+
+def _released(
+    argv: Sequence[str],
+    options: argparse.Namespace,
+    environment: Mapping[str, str],
+    title: str,
+    told: tuple[str, str],
+) -> int:
+    """Add where releases go and who signs the ledger, call it, and tell. Each value is one word with its option, so
+    that none that begins with a hyphen is read as another."""
+    workspace = Path(environment.get("GITHUB_WORKSPACE", "."))
+    shared = [f"--target={options.target}", f"--by={options.by}", f"--deployments={workspace / options.deployments}"]
+    shared += [f"--ledger-trust={workspace / name}" for name in _lines(options.ledger_trust)]
     with _key_file(environment.get("LEDGER_KEY", ""), "SEATRIAL_LEDGER_KEY") as key:
-        status, said = _call([*argv, "--ledger-key", str(key)], f"Promotion to {options.to}")
-    verdict = "promoted" if status == 0 else "not promoted"
-    text = f"## {commands.plain(options.to)}: {verdict}\n\n{commands.plain(said)}\n"
+        status, said = _call([argv[0], *shared, f"--ledger-key={key}", *argv[1:]], title)
+    text = f"## {commands.plain(told[0])}: {'' if status == 0 else 'not '}{told[1]}\n\n{commands.plain(said)}\n"
     commands.summarise(environment.get("GITHUB_STEP_SUMMARY", ""), text)
     return status
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]

@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[3]
 WORKFLOWS = ROOT / ".github" / "workflows"
 ACTIONS = ROOT / "pipelines" / "actions"
 EXAMPLE = ROOT / "docs" / "examples" / "github-release.yml"
+ROLLBACK = ROOT / "docs" / "examples" / "github-rollback.yml"
 GITHUB = Path(__file__).parent / "github"
 _MODULE = "github.com/rhysd/actionlint"
 ACTIONLINT = Component(
@@ -43,8 +44,8 @@ ACTIONLINT = Component(
 
 
 def workflows() -> list[Path]:
-    """Every workflow that we ship, the example of the documentation among them."""
-    return [*sorted(WORKFLOWS.glob("*.yml")), EXAMPLE]
+    """Every workflow that we ship, the examples of the documentation among them."""
+    return [*sorted(WORKFLOWS.glob("*.yml")), EXAMPLE, ROLLBACK]
 
 
 def actions() -> list[Path]:
@@ -58,7 +59,7 @@ def repository(folder: Path, texts: Mapping[str, str] | None = None) -> Path:
     2026, rhysd/actionlint#711). Here it is the older ./path, whose inputs it checks.
     """
     files = {str(path.relative_to(ROOT)): path.read_text() for path in [*sorted(WORKFLOWS.glob("*.yml")), *actions()]}
-    files[".github/workflows/example.yml"] = EXAMPLE.read_text()
+    files |= {f".github/workflows/{path.name}": path.read_text() for path in (EXAMPLE, ROLLBACK)}
     for name, text in {**files, **(texts or {})}.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

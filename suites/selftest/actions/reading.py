@@ -13,6 +13,8 @@ SHA = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
 WRITES = {
     "sign-off.yml": {"sign-off": {"id-token", "attestations"}},
     "promote.yml": {"promote": {"contents"}},
+    "rollback.yml": {"rollback": {"contents"}},
+    "github-rollback.yml": {"rollback": {"contents"}},
     "github-release.yml": {
         "sign-off": {"id-token", "attestations"},
         **{environment: {"contents"} for environment in ("dev", "staging", "production")},

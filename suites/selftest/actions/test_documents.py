@@ -24,7 +24,7 @@ from suites.selftest.actions import judges, reading
 
 DOCS = judges.ROOT / "docs"
 PAGES = (DOCS / "github-actions.md", DOCS / "other-engines.md")
-ENGINES = sorted(set((DOCS / "examples").glob("*.y*ml")) - {judges.EXAMPLE})
+ENGINES = sorted(set((DOCS / "examples").glob("*.y*ml")) - {judges.EXAMPLE, judges.ROLLBACK})
 KNOWN = names.of_checkout(catalogue.load())
 KINDS = {
     "argo-workflow.yaml": ("argoproj.io/v1alpha1", "Workflow"),
@@ -94,9 +94,9 @@ def test_commands_are_found_in_every_form_of_an_example(tmp_path: Path) -> None:
 
 
 def test_example_for_github_gives_every_action_and_workflow_the_inputs_that_it_has() -> None:
-    data = reading.read(judges.EXAMPLE)
+    read = [reading.read(path) for path in (judges.EXAMPLE, judges.ROLLBACK)]
     seen = set()
-    for item in [*data["jobs"].values(), *reading.steps(data)]:
+    for item in [item for data in read for item in (*data["jobs"].values(), *reading.steps(data))]:
         path = str(item.get("uses", "")).partition("@")[0].removeprefix("your-org/seatrial/")
         if path.startswith(".github"):
             call = reading.read(judges.ROOT / path)["on"]["workflow_call"]
@@ -106,7 +106,7 @@ def test_example_for_github_gives_every_action_and_workflow_the_inputs_that_it_h
         elif path.startswith("pipelines/actions"):
             check(reading.read(judges.ROOT / path / "action.yml")["inputs"], item.get("with", {}), path)
             seen.add(path.rpartition("/")[2])
-    assert seen == {"matrix.yml", "sign-off.yml", "promote.yml", "evaluate-gate"}
+    assert seen == {"matrix.yml", "sign-off.yml", "promote.yml", "evaluate-gate", "rollback.yml"}
 
 
 def check(declared: dict[str, Any], given: dict[str, Any], path: str) -> None:

@@ -153,6 +153,13 @@ def release(machine: Machine, artifact: str, environment: str = "dev") -> Job:
     return machine.job("promote.yml", "promote", inputs=given, secrets={"SEATRIAL_LEDGER_KEY": key(machine, "ledger")})
 
 
+def back(machine: Machine, to: str, **inputs: str) -> Job:
+    given = {"environment": "dev", "to": to, "why": "-- pods hang", **inputs}
+    return machine.job(
+        "rollback.yml", "rollback", inputs=given, secrets={"SEATRIAL_LEDGER_KEY": key(machine, "ledger")}
+    )
+
+
 def sign(machine: Machine, artifact: str, name: str = "release", **inputs: Any) -> Job:
     given = {"artifact": artifact, **TRIAL, **inputs}
     return machine.job("sign-off.yml", "sign-off", inputs=given, secrets={"SEATRIAL_SIGNING_KEY": key(machine, name)})
@@ -231,6 +238,38 @@ def test_sign_off_leaves_the_basis_that_the_next_candidate_is_compared_with(mach
     assert forgot.outputs["verdict"] == "INVALID"
 
 
+def test_environment_is_put_back_with_a_reason_and_a_change_by_hand_is_refused(machine: Machine, branch: Path) -> None:
+    promoted = []
+    for attempt, version in ((1, "7"), (2, "8")):
+        machine.attempt = attempt
+        (machine.workspace / "candidate.toml").write_text(
+            runs.RELEASE.replace('version = "7"', f'version = "{version}"')
+        )
+        trial(machine)
+        signed = sign(machine, f"seatrial-trial-attempt-{attempt}").outputs["artifact"]
+        assert release(machine, signed).result == "success"
+        promoted.append(json.loads(shown(branch))["signoff"]["run"])
+    done = back(machine, promoted[0])
+    assert (done.result, done.annotations) == ("success", [])
+    assert "dev: rolled back" in done.summary
+    there = json.loads(shown(branch))
+    assert (there["signoff"]["run"], there["why"], there["by"]) == (promoted[0], "-- pods hang", "alice")
+    assert "nothing changed" in back(machine, promoted[0]).summary
+    (machine.workspace / "deployments" / "dev.json").write_text("by hand")
+    refused = back(machine, promoted[1])
+    assert refused.result == "failure"
+    assert any("changed by hand" in line for line in refused.annotations)
+    assert "dev: not rolled back" in refused.summary
+    assert back(machine, promoted[1], overwrite="nobody knows who did it").result == "success"
+    assert json.loads(shown(branch))["signoff"]["run"] == promoted[1]
+
+
+def shown(remote: Path) -> str:
+    """What dev runs, as the branch says."""
+    command = ["git", "show", "deployments:dev.json"]
+    return subprocess.run(command, cwd=remote, capture_output=True, text=True, check=True).stdout
+
+
 def test_promotion_out_of_turn_is_refused_annotated_and_changes_no_release(machine: Machine, branch: Path) -> None:
     trial(machine)
     refused = release(machine, sign(machine, "seatrial-trial-attempt-1").outputs["artifact"], "production")
@@ -274,7 +313,7 @@ def test_every_script_is_run_by_a_test_here(machine: Machine, branch: Path) -> N
     trial(machine)
     signed = sign(machine, "seatrial-trial-attempt-1")
     jobs = [trial(machine, "fail"), gate(machine, {"result": "success"}), signed]
-    jobs.append(release(machine, signed.outputs["artifact"]))
+    jobs += [release(machine, signed.outputs["artifact"]), back(machine, "nothing")]
     ran = {item.name for job in jobs for item in job.ran}
     files = [*sorted(judges.WORKFLOWS.glob("*.yml")), *judges.actions()]
     scripts = {step["name"] for path in files for step in reading.steps(reading.read(path)) if "run" in step}
