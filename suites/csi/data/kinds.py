@@ -38,11 +38,12 @@ class Kind:
         return in_use_with(csi, self.capability, span(csi.options.capacity + ODD))
 
     def write(self, use: InUse, rng: Random, label: str = "file") -> Content:
-        """Files, or the first and the last bytes of a device."""
+        """Files, or the first and the last bytes of a device and some in its middle."""
         if not self.is_block:
             return write_files(use.target, rng, label)
         last = device_bytes(use.target) - BLOCK_BYTES
-        return Content({str(offset): write_block(use.target, rng, offset) for offset in (0, last)})
+        middle = last // 2 // BLOCK_BYTES * BLOCK_BYTES
+        return Content({str(offset): write_block(use.target, rng, offset) for offset in (0, middle, last)})
 
     def require(self, use: InUse, content: Content, after: str) -> None:
         """ClauseViolation unless all of it is there."""

@@ -82,6 +82,7 @@ def test_volume_used_with_another_capability_keeps_its_data(csi: Bench, rng: Ran
         csi.take_down(use)
         use = csi.bring_up(use.volume, turn, readonly=turn is capability and other == "reader")
         require_files(use.target, content, f"a use with another capability ({other})")
+    require_files(use.target, write_files(use.target, rng, "later"), f"a write after a use for {other}")
 
 
 def names_in(root: Path) -> set[str]:

@@ -75,18 +75,19 @@ def test_block_volume_is_a_device_of_its_size(csi: Bench) -> None:
     assert size >= capacity, f"the device has {size} bytes, the volume {capacity}"
 
 
-def second_target(csi: Bench, mode: str) -> tuple[InUse, InUse]:
+def second_target(csi: Bench, mode: str, readonly: bool = False) -> tuple[InUse, InUse]:
     """A published volume of that access mode, and the same volume about to be published at a second path."""
     csi.require("node.SINGLE_NODE_MULTI_WRITER")
     capability = mount(mode)
-    first = csi.bring_up(volume_for(csi, capability), capability)
+    first = csi.bring_up(volume_for(csi, capability), capability, readonly)
     return first, InUse(first.volume, capability, first.staging, csi.folder / "second", first.context)
 
 
 @pytest.mark.clause("csi.node-publish.single-writer-has-one-target")
 @pytest.mark.parametrize("readonly", [False, True], ids=["writable", "read-only"])
-def test_single_writer_volume_has_one_target(csi: Bench, readonly: bool) -> None:
-    _, second = second_target(csi, "SINGLE_NODE_SINGLE_WRITER")
+@pytest.mark.parametrize("first", [False, True], ids=["beside a writable one", "beside a read-only one"])
+def test_single_writer_volume_has_one_target(csi: Bench, readonly: bool, first: bool) -> None:
+    _, second = second_target(csi, "SINGLE_NODE_SINGLE_WRITER", first)
     request = csi.publishing(second, readonly)
     csi.client.require_refusal(request, "FAILED_PRECONDITION", because="the one writer is there already")
 

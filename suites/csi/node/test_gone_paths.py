@@ -64,6 +64,17 @@ def test_unpublish_of_a_device_unmounted_by_hand_is_fine(csi: Bench, left: str) 
         raise ClauseViolation("the target path is left", expected="nothing there", actual=str(use.target))
 
 
+@pytest.mark.clause("csi.node-unpublish.unmounted-target-is-fine")
+def test_unpublish_of_a_target_whose_parent_is_gone_is_fine(csi: Bench) -> None:
+    csi.place.make(csi.path("pod"))
+    use = csi.prepare(csi.create(), target="pod/target")
+    csi.client.call(csi.publishing(use))
+    unmount(use.target)
+    use.target.rmdir()
+    use.target.parent.rmdir()
+    csi.client.call(csi.unpublishing(use))
+
+
 @pytest.mark.clause("csi.node-unstage.missing-path-is-fine")
 @pytest.mark.parametrize("left", ["an empty folder", "nothing"])
 def test_unstage_of_a_volume_unmounted_by_hand_is_fine(csi: Bench, left: str) -> None:

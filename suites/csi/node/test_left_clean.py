@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from random import Random
@@ -28,6 +29,12 @@ def entries(root: Path) -> set[str]:
     return {name for name in found if name.split("/")[0] not in OWN}
 
 
+def rights(root: Path) -> tuple[str, int, int]:
+    """Mode, owner and group of a folder."""
+    status = root.stat()
+    return oct(status.st_mode), status.st_uid, status.st_gid
+
+
 @pytest.mark.clause("csi.data.driver-adds-nothing")
 @pytest.mark.parametrize("kind", ["ext4", "xfs", "shared"])
 def test_new_volume_has_no_entry_at_all(csi: Bench, kind: str) -> None:
@@ -43,8 +50,13 @@ def test_new_volume_has_no_entry_at_all(csi: Bench, kind: str) -> None:
 def test_volume_has_only_what_its_user_put_there(csi: Bench, rng: Random, kind: str, way: str) -> None:
     use: InUse = KINDS[kind].bring_up(csi)
     KINDS[kind].write(use, rng)
-    before = entries(use.target)
+    with contextlib.suppress(OSError):  # a share may have its own idea of owners
+        os.chown(use.target, 1234, 4321)
+        use.target.chmod(0o1751)
+    before, root = entries(use.target), rights(use.target)
     use = remounted(csi, WAYS[way](csi, use))
+    if rights(use.target) != root:
+        raise ClauseViolation(f"the root is another's after being {way}", expected=root, actual=rights(use.target))
     more = entries(use.target) - before
     if more:
         raise ClauseViolation(

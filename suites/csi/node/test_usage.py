@@ -82,9 +82,10 @@ def test_statistics_tell_the_size_of_the_volume(csi: Bench) -> None:
 
 @pytest.mark.clause("csi.node-stats.used-is-the-volumes")
 @pytest.mark.parametrize("unit", ["BYTES", "INODES"])
-def test_statistics_tell_what_is_used(csi: Bench, unit: str) -> None:
+@pytest.mark.parametrize("readonly", [False, True], ids=["writable", "read-only"])
+def test_statistics_tell_what_is_used(csi: Bench, unit: str, readonly: bool) -> None:
     csi.require(STATS)
-    use = csi.bring_up(csi.create())
+    use = csi.bring_up(csi.create(), readonly=readonly)
     told, (total, used) = usage_of(csi, use, unit), total_at(use.target, unit)
     if not told.used or abs(told.total - total) > TOLERANCE * total:
         raise NotApplicable(f"the statistics tell no use of {unit.lower()}, or are not of the file system there")
