@@ -10,6 +10,7 @@ import pytest
 
 from fixtures.subjects.csi.bench import Bench
 from fixtures.subjects.csi.content import Content, require_files, write_files
+from fixtures.subjects.csi.groups import describing, grouping, make_group, require_same_group
 from fixtures.subjects.csi.requests import from_snapshot, from_volume, messages
 from reports.model import ClauseViolation, NotApplicable
 
@@ -72,6 +73,24 @@ def test_deleted_snapshot_is_no_source_any_more(csi: Bench) -> None:
     csi.client.call(deleting(snapshot.snapshot_id))
     request = csi.creation(source=from_snapshot(snapshot.snapshot_id))
     csi.client.require_refusal(request, "NOT_FOUND", because="its source snapshot was deleted")
+
+
+@pytest.mark.clause("csi.delete-snapshot.others-are-kept")
+@pytest.mark.parametrize("kind", ["volume", "group"])
+def test_id_of_another_kind_deleted_as_a_snapshot_stays(csi: Bench, kind: str) -> None:
+    csi.require(MAKE)
+    if not csi.driver.owned:
+        raise NotApplicable("a driver that numbers its objects may have a snapshot of that id, and not ours")
+    request = csi.creation()
+    volume = csi.client.call(request).volume
+    if kind == "volume":
+        csi.client.answer(deleting(volume.volume_id))
+        again = csi.client.call(request).volume.volume_id
+        assert again == volume.volume_id, "a volume was deleted by its id as that of a snapshot"
+    else:
+        group = make_group(csi, grouping(csi, volume))
+        csi.client.answer(deleting(group.group_snapshot_id))
+        require_same_group(csi.client.call(describing(group)).group_snapshot, group, "GetVolumeGroupSnapshot")
 
 
 @pytest.mark.clause("csi.delete-snapshot.others-are-kept")

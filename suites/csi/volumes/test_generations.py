@@ -57,7 +57,8 @@ def test_copy_of_a_copy_is_made_and_names_its_own_source(csi: Bench, first: str,
 @pytest.mark.parametrize("kind", ["volume", "snapshot"])
 def test_copy_whose_source_is_gone_is_told_as_before(csi: Bench, kind: str) -> None:
     source = source_of(csi, kind, csi.create())
-    volume = csi.create(source=source)
+    request = csi.creation(source=source)
+    volume = csi.client.call(request).volume
     gone = (
         csi.unsnapshotting(source.snapshot.snapshot_id) if kind == "snapshot" else csi.deletion(source.volume.volume_id)
     )
@@ -65,6 +66,9 @@ def test_copy_whose_source_is_gone_is_told_as_before(csi: Bench, kind: str) -> N
     if answer.code == "FAILED_PRECONDITION":
         raise NotApplicable(f"the driver keeps the source of a copy: {answer.details}")
     require_told_source(csi, volume, source)
+    again = csi.client.answer(request)
+    if again.code != "NOT_FOUND":  # a driver may look for the source before it looks for the volume
+        require_told_source(csi, csi.client.call(request).volume, source)
 
 
 @pytest.mark.clause("csi.create-volume.capacity-is-honoured")

@@ -80,6 +80,16 @@ def test_names_that_differ_make_different_volumes(csi: Bench, difference: str) -
         )
 
 
+@pytest.mark.clause("csi.create-volume.different-names-make-different-volumes")
+def test_name_that_is_the_id_of_a_volume_makes_another(csi: Bench) -> None:
+    name = csi.name()
+    first = csi.create(name=name)
+    if first.volume_id == name:
+        raise NotApplicable("the driver takes names for ids")
+    second = csi.create(name=first.volume_id)
+    assert second.volume_id != first.volume_id, "the id of a volume was taken for its name"
+
+
 @pytest.mark.clause("csi.data.volumes-stay-apart")
 def test_volumes_of_names_that_differ_by_little_share_no_data(csi: Bench, rng: Random) -> None:
     for difference, names in like_names(csi.name()).items():
