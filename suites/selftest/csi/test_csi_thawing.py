@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.reaping import thaw
+from fixtures.reaping import reap_label, thaw
 from fixtures.subjects.csi.leaks import force_unmount
 from fixtures.subjects.csi.thawing import Thawing
 from fixtures.wait import wait_until
@@ -36,6 +36,12 @@ def frozen(tmp_path: Path) -> Iterator[Path]:
     force_unmount(tmp_path)
 
 
+def loops_of(folder: Path) -> list[str]:
+    """The loop devices of files in a folder."""
+    told = subprocess.run(["losetup", "--noheadings", "--output", "NAME,BACK-FILE"], capture_output=True, text=True)
+    return [line.split()[0] for line in told.stdout.splitlines() if f"{folder}/" in line]
+
+
 @pytest.fixture
 def thawing(tmp_path: Path) -> Iterator[Thawing]:
     made = Thawing(tmp_path, lambda: False)
@@ -56,6 +62,13 @@ def test_write_to_a_frozen_file_system_is_let_go_on_and_told(frozen: Path, thawi
 def test_file_system_is_frozen_once(frozen: Path) -> None:
     assert thaw(str(frozen))
     assert not thaw(str(frozen))
+
+
+def test_file_system_that_was_unmounted_while_frozen_holds_no_loop_device(frozen: Path, tmp_path: Path) -> None:
+    subprocess.run(["umount", str(frozen)], check=True)
+    assert loops_of(tmp_path), "the kernel keeps it; this test needs that"
+    reap_label("seatrial-00000000", "st00000000", tmp_path, "SEATRIAL_NOBODY")
+    wait_until("the loop device is gone", lambda: not loops_of(tmp_path), LIMIT)
 
 
 def test_driver_that_freezes_for_ever_does_not_stop_the_suite() -> None:
