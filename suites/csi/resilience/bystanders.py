@@ -11,16 +11,22 @@ from fixtures.subjects.csi.bench import Bench, InUse
 from fixtures.subjects.csi.client import Answer
 from fixtures.subjects.csi.content import Content
 from fixtures.subjects.csi.groups import GROUPS, describing, grouping, make_group
-from fixtures.subjects.csi.requests import block, from_snapshot, from_volume, messages, mount, span
+from fixtures.subjects.csi.requests import block, changed, from_snapshot, from_volume, messages, mount, span
 from reports.model import ClauseViolation, NotApplicable
 from suites.csi.data.kinds import Kind
 from suites.csi.resilience.interrupted import wait_until_settled
 from suites.csi.resilience.repeated import facts, listed
+from suites.csi.volumes.confirmation import validating
 
 SNAPSHOT, CLONE = "controller.CREATE_DELETE_SNAPSHOT", "controller.CLONE_VOLUME"
 ATTACH = "controller.PUBLISH_UNPUBLISH_VOLUME"
 MADE_READY = {"CreateSnapshotRequest", "CreateVolumeGroupSnapshotRequest"}
 ASK = "Does the driver look at the id that the call names?"
+
+
+def is_only_asking(request: Any) -> bool:
+    """Whether the call could not change anything, whatever is there."""
+    return request.DESCRIPTOR.name.startswith(("ControllerGet", "Get", "Validate"))
 
 
 @dataclass
@@ -43,11 +49,17 @@ class Bystanders:
     def volume(self, what: str, capability: Any, source: Any = None, size: int = 0) -> Any:
         """A new volume whose creation is one of the questions."""
         request = self.csi.creation(capability, source=source, capacity=span(size) if size else None)
+        modified = "controller.MODIFY_VOLUME" in self.csi.capabilities and source is None
+        if modified and self.csi.options.mutable_parameters:
+            request = changed(request, mutable_parameters=self.csi.options.mutable_parameters)
         volume = _settled(self.csi, request).response.volume
         self.questions[f"the creation of {what}"] = request
         if "controller.GET_VOLUME" in self.csi.capabilities:
             asked = messages().ControllerGetVolumeRequest(volume_id=volume.volume_id)
             self.questions[f"the state of {what}"] = asked
+        if request.mutable_parameters:
+            asked = changed(validating(volume, [capability]), mutable_parameters=request.mutable_parameters)
+            self.questions[f"the modified values of {what}"] = asked
         self.ids.append(volume.volume_id)
         return volume
 
@@ -90,15 +102,15 @@ class Bystanders:
 
     def picture(self) -> dict[str, Any]:
         """What the driver answers to every question, and what it lists of it all."""
-        seen = {}
-        for what, request in self.questions.items():
-            if request.DESCRIPTOR.name in MADE_READY:  # first, for after a kill nobody may copy it before
+        seen: dict[str, Any] = {}
+        with suppress(NotApplicable):  # first, since some of the questions put right what was wrong
+            seen["the listings"] = listed(self.csi, *self.ids)
+        for what, request in sorted(self.questions.items(), key=lambda item: not is_only_asking(item[1])):
+            if request.DESCRIPTOR.name in MADE_READY:  # for after a kill nobody may copy it before
                 seen[what] = facts(self.csi.wait_until_ready(request))
                 continue
             answer = wait_until_settled(self.csi, request)
             seen[what] = facts(answer.response) if answer.is_ok else str(answer)
-        with suppress(NotApplicable):
-            seen["the listings"] = listed(self.csi, *self.ids)
         return seen
 
     def require_unchanged(self, before: dict[str, Any], deed: str) -> None:
