@@ -26,7 +26,7 @@ ASK = "Does the driver look at the id that the call names?"
 
 def is_only_asking(request: Any) -> bool:
     """Whether the call could not change anything, whatever is there."""
-    return request.DESCRIPTOR.name.startswith(("ControllerGet", "Get", "Validate"))
+    return str(request.DESCRIPTOR.name).startswith(("ControllerGet", "Get", "Validate"))
 
 
 @dataclass
