@@ -56,10 +56,11 @@ def test_refused_stage_leaves_nothing(csi: Bench) -> None:
 
 
 @pytest.mark.clause("csi.leaks.nothing-left")
+@pytest.mark.parametrize("readonly", [False, True], ids=["writable", "read-only"])
 @pytest.mark.parametrize("kind", ["mount", "block"])
-def test_whole_life_leaves_nothing(csi: Bench, kind: str) -> None:
+def test_whole_life_leaves_nothing(csi: Bench, kind: str, readonly: bool) -> None:
     capability = mount() if kind == "mount" else block()
-    use = csi.bring_up(csi.create(capability), capability)
+    use = csi.bring_up(csi.create(capability), capability, readonly=readonly)
     csi.take_down(use)
     csi.delete(use.volume)
     left = lasting(csi)
