@@ -14,6 +14,7 @@ from fixtures.subjects.csi.content import listing, read_block, require_files, wr
 from fixtures.subjects.csi.leaks import mounts_below
 from fixtures.subjects.csi.requests import block, messages, mount
 from reports.model import ClauseViolation, EnvironmentUnfit
+from suites.csi.data.kinds import KINDS
 
 STAGE = "node.STAGE_UNSTAGE_VOLUME"
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -120,6 +121,18 @@ def test_unpublish_leaves_the_parent_folder(csi: Bench) -> None:
     csi.client.call(csi.unpublishing(use))
     if not use.target.parent.is_dir():
         raise ClauseViolation("the parent of the target path is gone", expected="a folder", actual="nothing")
+
+
+@pytest.mark.clause("csi.node-unstage.published-volume-stays-usable")
+@pytest.mark.parametrize("kind", KINDS)
+def test_unstage_of_a_published_volume_takes_nothing_from_its_target(csi: Bench, rng: Random, kind: str) -> None:
+    csi.require(STAGE)
+    here = KINDS[kind]
+    use = here.bring_up(csi)
+    content = here.write(use, rng)
+    csi.client.answer(csi.unstaging(use))  # too early, which a driver should refuse
+    here.require(use, content, "an unstage while it was published")
+    csi.take_down(use)
 
 
 @pytest.mark.clause("csi.node-unstage.published-volume-loses-nothing")
