@@ -110,7 +110,7 @@ def test_index_and_comparison_are_made_from_the_registry_alone(
         shutil.rmtree(run)
     assert main(["history", "index", f"oci:{repository}", "-o", str(tmp_path / "page")]) == 0
     page = (tmp_path / "page" / "index.html").read_text()
-    assert page.index("<td>a<") < page.index("<td>b<"), "the newest first"
+    assert page.index('class="name">a<') < page.index('class="name">b<'), "the newest first"
     assert "atlas 2026.11" in page
     capsys.readouterr()
     assert main(["history", "compare", f"oci:{repository}:a", f"oci:{repository}:b"]) == 1
