@@ -38,6 +38,30 @@ class _Version(argparse.Action):
         parser.exit()
 
 
+def _named(text: str) -> str:
+    """A value that says which file, folder or place; nothing is none of them, and would mean the current folder."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty (a variable that is not set?). Give a value, or leave it out.")
+    return text
+
+
+def _path(text: str) -> Path:
+    """A path that says where."""
+    return Path(_named(text))
+
+
+class _Named(argparse.Action):
+    """Stores a text as `_named` takes it. argparse would put a default of "" through a `type`, too."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object, _option: str | None = None
+    ) -> None:
+        try:
+            setattr(namespace, self.dest, _named(str(values)))
+        except argparse.ArgumentTypeError as error:
+            parser.error(str(argparse.ArgumentError(self, str(error))))
+
+
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     top = argparse.ArgumentParser(
@@ -54,12 +78,12 @@ def parser() -> argparse.ArgumentParser:
     _clean(commands.add_parser("clean", help="remove what dead runs left on this machine"))
     _verify(commands.add_parser("verify", help="check a signed sign-off, offline"))
     report = commands.add_parser("report", help="render the report of a run again")
-    report.add_argument("run", type=Path, metavar="RUN", help="a run folder, e.g. runs/20261123-221500-1a2b")
+    report.add_argument("run", type=_path, metavar="RUN", help="a run folder, e.g. runs/20261123-221500-1a2b")
     report.add_argument("--pdf", action="store_true", help="write report.pdf, and nothing else")
     _gate(commands.add_parser("gate", help="decide again from a run's files, on any machine"))
     merge = commands.add_parser("merge", help="make one run of the shards of a run, and let its gates decide")
-    merge.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="the shards' run folders")
-    merge.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="where the run goes (runs)")
+    merge.add_argument("runs", type=_path, nargs="+", metavar="RUN", help="the shards' run folders")
+    merge.add_argument("--runs-dir", type=_path, default=Path("runs"), metavar="DIR", help="where the run goes (runs)")
     _import(commands.add_parser("import", help="add an established suite's results to a run, and decide again"))
     _history(commands.add_parser("history", help="one page of many runs, or two runs clause by clause"))
     _replay(commands.add_parser("replay", help="decide old runs again under a new policy, and show what changes"))
@@ -74,7 +98,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _candidate(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--candidate", type=Path, default=CANDIDATE, metavar="FILE", help="what is judged (default: the one shipped)"
+        "--candidate", type=_path, default=CANDIDATE, metavar="FILE", help="what is judged (default: the one shipped)"
     )
 
 
@@ -82,7 +106,7 @@ def _choice(command: argparse.ArgumentParser) -> None:
     """Which candidate, which stages, how much of them."""
     _candidate(command)
     command.add_argument(
-        "--pipeline", type=Path, default=pipeline.DEFAULT, metavar="FILE", help="the stages (default: stages.toml)"
+        "--pipeline", type=_path, default=pipeline.DEFAULT, metavar="FILE", help="the stages (default: stages.toml)"
     )
     command.add_argument("--stage", default="", metavar="NAME", help="stop after this stage (default: the last)")
     command.add_argument(
@@ -98,17 +122,17 @@ def _choice(command: argparse.ArgumentParser) -> None:
 
 def _run(command: argparse.ArgumentParser) -> None:
     _choice(command)
-    command.add_argument("--policy", type=Path, metavar="FILE", help="what gates require (default: the stages' own)")
+    command.add_argument("--policy", type=_path, metavar="FILE", help="what gates require (default: the stages' own)")
     command.add_argument(
-        "--waivers", type=Path, default=waivers.DEFAULT, metavar="FILE", help="who lets which failure by, until when"
+        "--waivers", type=_path, default=waivers.DEFAULT, metavar="FILE", help="who lets which failure by, until when"
     )
     command.add_argument(
-        "--quarantine", type=Path, default=quarantine.DEFAULT, metavar="FILE", help="flaky tests that are set aside"
+        "--quarantine", type=_path, default=quarantine.DEFAULT, metavar="FILE", help="flaky tests that are set aside"
     )
     command.add_argument(
-        "--basis", type=Path, metavar="RUN", help="the last signed run (or its basis.json): what is compared with it"
+        "--basis", type=_path, metavar="RUN", help="the last signed run (or its basis.json): what is compared with it"
     )
-    command.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="where runs go (runs)")
+    command.add_argument("--runs-dir", type=_path, default=Path("runs"), metavar="DIR", help="where runs go (runs)")
     command.add_argument("--seed", type=int, metavar="N", help="repeat a run's random choices (default: fresh)")
     shard = command.add_argument_group("one of several machines that share the tests; then merge")
     shard.add_argument("--shard", default="", metavar="I/N", help="run the I-th of N parts (I from 0), decide nothing")
@@ -124,7 +148,7 @@ def _run(command: argparse.ArgumentParser) -> None:
     )
     cluster.add_argument("--nodes", type=int, default=2, metavar="N", help="nodes of a fresh cluster (2)")
     cluster.add_argument("--keep-cluster", action="store_true", help="leave it running and say how to use it")
-    cluster.add_argument("--kubeconfig", default="", metavar="FILE", help="with --provider kubeconfig")
+    cluster.add_argument("--kubeconfig", action=_Named, default="", metavar="FILE", help="with --provider kubeconfig")
     cluster.add_argument("--kube-context", default="", metavar="NAME", help="the context in it")
     cluster.add_argument("--allow-disruptive", action="store_true", help="also tests that restart parts of it")
 
@@ -141,7 +165,9 @@ def _provision(command: argparse.ArgumentParser) -> None:
 def _clean(command: argparse.ArgumentParser) -> None:
     command.description = "Removes processes, mounts, network and cgroup objects of runs whose owner is dead."
     command.add_argument("--kept", action="store_true", help="also clusters that were kept with --keep-cluster")
-    command.add_argument("--kubeconfig", metavar="FILE", help="instead: what dead runs left in this existing cluster")
+    command.add_argument(
+        "--kubeconfig", type=_named, metavar="FILE", help="instead: what dead runs left in this existing cluster"
+    )
     command.add_argument("--kube-context", metavar="NAME", help="the context in it")
     command.add_argument("--all", action="store_true", help="there, also what runs on other machines made")
     command.add_argument("--cache", action="store_true", help="also everything fetched and built (asks first)")
@@ -153,7 +179,7 @@ def _verify(command: argparse.ArgumentParser) -> None:
         "Exit code: that of the verdict that was signed (0 PASS, 1 FAIL, 2 INCONCLUSIVE), 3 where the sign-off does "
         "not hold. A PASS without --key or --roles ends with 2: nobody checked who signed it."
     )
-    command.add_argument("signoff", type=Path, metavar="FILE", help="signoff.dsse.json, or the run folder it is in")
+    command.add_argument("signoff", type=_path, metavar="FILE", help="signoff.dsse.json, or the run folder it is in")
     _signers(command)
     command.add_argument(
         "--no-signature", action="store_true", help="only whether anything was changed since; not who signed"
@@ -161,10 +187,10 @@ def _verify(command: argparse.ArgumentParser) -> None:
 
 
 def _gate(command: argparse.ArgumentParser) -> None:
-    command.add_argument("run", type=Path, metavar="RUN", help="a run folder; it holds all inputs of its gates")
+    command.add_argument("run", type=_path, metavar="RUN", help="a run folder; it holds all inputs of its gates")
     command.add_argument("--stage", default="", metavar="NAME", help="only this stage (default: all that have decided)")
-    command.add_argument("--policy", type=Path, metavar="FILE", help="another policy than the run's")
-    command.add_argument("--waivers", type=Path, metavar="FILE", help="other waivers than the run's")
+    command.add_argument("--policy", type=_path, metavar="FILE", help="another policy than the run's")
+    command.add_argument("--waivers", type=_path, metavar="FILE", help="other waivers than the run's")
     command.add_argument("--now", default="", metavar="TIME", help="decide as of this time, e.g. 2026-12-01T00:00:00Z")
     command.add_argument("--json", action="store_true", help="print the decisions as JSON")
 
@@ -172,11 +198,11 @@ def _gate(command: argparse.ArgumentParser) -> None:
 def _import(command: argparse.ArgumentParser) -> None:
     formats = command.add_subparsers(dest="format", required=True, metavar="FORMAT")
     junit = formats.add_parser("junit", help="a JUnit file as Ginkgo writes it (hydrophone, sonobuoy, ...)")
-    junit.add_argument("file", type=Path, metavar="FILE", help="e.g. junit_01.xml")
+    junit.add_argument("file", type=_path, metavar="FILE", help="e.g. junit_01.xml")
     junit.add_argument("--suite", required=True, choices=policy.IMPORTS, help="whose results they are")
     junit.add_argument("--expected", required=True, type=int, metavar="N", help="cases that the suite must have run")
     junit.add_argument("--component", default="", metavar="NAME", help="the candidate's component that it judged")
-    junit.add_argument("--run", required=True, type=Path, metavar="RUN", help="the run folder that they belong to")
+    junit.add_argument("--run", required=True, type=_path, metavar="RUN", help="the run folder that they belong to")
     junit.add_argument("--stage", default="", metavar="NAME", help="the stage in it (default: its last with tests)")
     junit.add_argument("--started", default="", metavar="TIME", help="when the suite ran (default: as the file says)")
     junit.add_argument(
@@ -187,21 +213,21 @@ def _import(command: argparse.ArgumentParser) -> None:
 def _history(command: argparse.ArgumentParser) -> None:
     actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
     index = actions.add_parser("index", help="write index.html: every run, figures over time, flaky tests")
-    index.add_argument("runs", metavar="RUNS", help="the folder that holds the runs, or oci:HOST/PATH")
-    index.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="where index.html goes")
+    index.add_argument("runs", type=_named, metavar="RUNS", help="the folder that holds the runs, or oci:HOST/PATH")
+    index.add_argument("-o", "--out", type=_path, required=True, metavar="DIR", help="where index.html goes")
     index.add_argument("--check", action="store_true", help="check the digest of every file, also of large ones")
     compare = actions.add_parser(
         "compare", help="what differs between two runs; exit code 1: a clause stands worse in the second"
     )
-    compare.add_argument("first", metavar="A", help="a run folder, or oci:HOST/PATH:RUN")
-    compare.add_argument("second", metavar="B", help="a later one")
-    compare.add_argument("--html", type=Path, metavar="FILE", help="write it as a page, too")
+    compare.add_argument("first", type=_named, metavar="A", help="a run folder, or oci:HOST/PATH:RUN")
+    compare.add_argument("second", type=_named, metavar="B", help="a later one")
+    compare.add_argument("--html", type=_path, metavar="FILE", help="write it as a page, too")
     push = actions.add_parser("push", help="keep runs in an OCI registry; the same run again changes nothing")
-    push.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run folders, e.g. runs/*")
+    push.add_argument("runs", type=_path, nargs="+", metavar="RUN", help="run folders, e.g. runs/*")
     push.add_argument("--replace", action="store_true", help="overwrite a run of that name that has other files")
     pull = actions.add_parser("pull", help="bring runs from there; those that are here already are left alone")
-    pull.add_argument("runs", nargs="*", metavar="RUN", help="their names (default: all)")
-    pull.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="where they go (runs)")
+    pull.add_argument("runs", type=_named, nargs="*", metavar="RUN", help="their names (default: all)")
+    pull.add_argument("--runs-dir", type=_path, default=Path("runs"), metavar="DIR", help="where they go (runs)")
     pull.add_argument("--evidence", action="store_true", help="also evidence and logs, which are most of a run")
     for command in (push, pull):
         command.add_argument("--repository", required=True, metavar="HOST/PATH", help="where runs are kept")
@@ -212,14 +238,14 @@ def _replay(command: argparse.ArgumentParser) -> None:
         "Decides old runs again, each as of the time it was decided, and lists clause by clause what would have come "
         "out differently. Exit code 0: every verdict is the same. 1: one is not. 2: a run could not be replayed."
     )
-    command.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run folders, e.g. runs/*")
-    command.add_argument("--policy", type=Path, metavar="FILE", help="the new policy (default: each run's own)")
-    command.add_argument("--waivers", type=Path, metavar="FILE", help="other waivers than the runs' own")
+    command.add_argument("runs", type=_path, nargs="+", metavar="RUN", help="run folders, e.g. runs/*")
+    command.add_argument("--policy", type=_path, metavar="FILE", help="the new policy (default: each run's own)")
+    command.add_argument("--waivers", type=_path, metavar="FILE", help="other waivers than the runs' own")
     command.add_argument("--json", action="store_true", help="print the differences as JSON")
 
 
 def _promote(command: argparse.ArgumentParser) -> None:
-    command.add_argument("run", type=Path, metavar="RUN", help="a run folder with signoff.dsse.json")
+    command.add_argument("run", type=_path, metavar="RUN", help="a run folder with signoff.dsse.json")
     command.add_argument("--to", required=True, metavar="ENV", help="an environment of the run's pipeline: staging")
     _signers(command)
     command.add_argument(
@@ -231,9 +257,10 @@ def _promote(command: argparse.ArgumentParser) -> None:
 def _sign(command: argparse.ArgumentParser) -> None:
     command.formatter_class = argparse.RawDescriptionHelpFormatter
     command.epilog = NEW_KEY
-    command.add_argument("run", type=Path, metavar="RUN", help="a run folder that holds decisions")
+    command.add_argument("run", type=_path, metavar="RUN", help="a run folder that holds decisions")
     command.add_argument(
         "--key",
+        type=_named,
         action="append",
         default=[],
         metavar="KEY",
@@ -247,7 +274,7 @@ def _sign(command: argparse.ArgumentParser) -> None:
         help="sign by the identity that this machine has (GitHub Actions), by sigstore",
     )
     command.add_argument("--finish", action="store_true", help="only do what a signing that was killed had begun")
-    command.add_argument("--sigstore", type=Path, metavar="FILE", help="with --keyless: a private one's trust config")
+    command.add_argument("--sigstore", type=_path, metavar="FILE", help="with --keyless: a private one's trust config")
 
 
 def _rollback(command: argparse.ArgumentParser) -> None:
@@ -273,42 +300,44 @@ def _release(command: argparse.ArgumentParser) -> None:
         help="demonstration (default) and folder: a file <env>.json in --deployments; git: the same, committed and "
         "tagged; oci: tags in a registry; kubernetes: labels in a cluster",
     )
-    command.add_argument("--deployments", type=Path, default=Path("deployments"), metavar="DIR", help="(deployments)")
+    command.add_argument("--deployments", type=_path, default=Path("deployments"), metavar="DIR", help="(deployments)")
     command.add_argument("--git-remote", default="", metavar="NAME", help="with git: push commit and tag there")
     command.add_argument("--repository", default="", metavar="HOST/PATH", help="with oci: where the image lies")
     cluster = command.add_argument_group("with kubernetes")
-    cluster.add_argument("--kubeconfig", default="", metavar="FILE", help="(the user's)")
+    cluster.add_argument("--kubeconfig", action=_Named, default="", metavar="FILE", help="(the user's)")
     cluster.add_argument("--kube-context", default="", metavar="NAME", help="the context in it")
     cluster.add_argument("--namespace", default="", metavar="NAME", help="the environment's namespace")
     cluster.add_argument("--deployment", default="", metavar="NAME", help="a Deployment in it, to be labelled too")
     ledger = command.add_argument_group("the ledger, where every step is kept")
-    ledger.add_argument("--ledger", type=Path, metavar="DIR", help="its folder (default: ledger in --deployments)")
+    ledger.add_argument("--ledger", type=_path, metavar="DIR", help="its folder (default: ledger in --deployments)")
     ledger.add_argument(
-        "--ledger-key", default="", metavar="KEY", help="who signs it (default: this machine's own key)"
+        "--ledger-key", action=_Named, default="", metavar="KEY", help="who signs it (default: this machine's own key)"
     )
     ledger.add_argument(
-        "--ledger-trust", type=Path, action="append", default=[], metavar="PEM", help="whose entries count as well"
+        "--ledger-trust", type=_path, action="append", default=[], metavar="PEM", help="whose entries count as well"
     )
 
 
 def _signers(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--key", type=Path, action="append", default=[], metavar="PEM", help="a public key you trust")
+    command.add_argument("--key", type=_path, action="append", default=[], metavar="PEM", help="a public key you trust")
     command.add_argument("--threshold", type=int, default=1, metavar="M", help="how many keys must have signed (1)")
     command.add_argument(
         "--evidence-cleared", action="store_true", help="evidence and logs were cleared away: no reason to refuse"
     )
     command.add_argument(
-        "--roles", type=Path, metavar="FILE", help="TOML: role -> keys, threshold; each must have signed"
+        "--roles", type=_path, metavar="FILE", help="TOML: role -> keys, threshold; each must have signed"
     )
 
 
 def _ledger(command: argparse.ArgumentParser) -> None:
     verify = command.add_subparsers(dest="action", required=True, metavar="ACTION").add_parser(
-        "verify", help="check every entry, the chain and the signed head; 2 where something lies after the last entry"
+        "verify",
+        help="check every entry, the chain and the signed head; 2 where something lies after the last entry, or where "
+        "no --key was given: nobody checked who signed it",
     )
-    verify.add_argument("folder", type=Path, metavar="FOLDER", help="the ledger's folder, e.g. deployments/ledger")
-    verify.add_argument("--key", type=Path, action="append", default=[], metavar="PEM", help="a public key you trust")
+    verify.add_argument("folder", type=_path, metavar="FOLDER", help="the ledger's folder, e.g. deployments/ledger")
+    verify.add_argument("--key", type=_path, action="append", default=[], metavar="PEM", help="a public key you trust")
     verify.add_argument(
-        "--expect", default="", metavar="COUNT:HASH", help="a head noted before: an old copy is refused"
+        "--expect", type=_named, metavar="COUNT:HASH", help="a head noted before: an old copy is refused"
     )
     verify.add_argument("--entries", action="store_true", help="print the entries, one a line")

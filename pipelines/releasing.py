@@ -114,12 +114,13 @@ def _no_ledger(folder: Path) -> str:
 
 
 def verify_ledger(given: argparse.Namespace) -> int:
-    """Check a ledger offline. INVALID: it does not hold; INCONCLUSIVE: it holds, and something lies after its end."""
+    """Check a ledger offline. INVALID: it does not hold; INCONCLUSIVE: it holds, and something lies after its end, or
+    nobody checked who signed it."""
     if not given.folder.is_dir():
         raise Misconfigured([_no_ledger(given.folder)])
     try:
         checked = ledger.verify(given.folder, [load_public_key(key) for key in given.key])
-        if given.expect:
+        if given.expect is not None:
             ledger.require(checked, given.expect)
     except KeyFileError as error:
         raise Misconfigured([str(error)]) from error
@@ -129,11 +130,14 @@ def verify_ledger(given: argparse.Namespace) -> int:
     if given.entries:
         for entry in checked.entries:
             print(entry.line.decode())
-    known = "by a key you trust" if given.key else "by the key that it names itself (no --key was given)"
-    print(f"PASS: {len(checked.entries)} entries, the head signed {known}: {checked.signed_by[0][:12]}")
+    verdict = Verdict.INCONCLUSIVE if checked.beyond or not given.key else Verdict.PASS
+    known = "by a key you trust" if given.key else "by the key that it names itself"
+    print(f"{verdict}: {len(checked.entries)} entries, the head signed {known}: {checked.signed_by[0][:12]}")
     print(f"  note this elsewhere, for --expect: {len(checked.entries)}:{checked.hash}")
     if checked.beyond:
         print(f"  {checked.beyond} bytes after the last entry are no part of it: a writer was killed, or they were put")
         print("  there. The next promotion takes them away.")
-        return Verdict.INCONCLUSIVE.exit_code
-    return 0
+    if not given.key:
+        print("  NOT CHECKED: who signed. Anybody can make a ledger that holds by its own key. Give the public key of")
+        print("  whoever keeps it: --key ledger.pub.pem.")
+    return verdict.exit_code

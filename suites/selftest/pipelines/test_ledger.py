@@ -254,10 +254,21 @@ def test_command_tells_a_whole_ledger_from_a_torn_and_a_changed_one(
     assert main([*command, "--expect", f"9:{'a' * 64}"]) == 3
     with (folder / ledger.ENTRIES).open("ab") as file:
         file.write(b"{")
+    capsys.readouterr()
     assert main(command) == 2
+    assert capsys.readouterr().out.startswith("INCONCLUSIVE: ")
     (folder / ledger.ENTRIES).write_bytes(b"")
     assert main(command) == 3
     assert main(["ledger", "verify", str(folder / "none")]) == 3
+
+
+def test_command_without_a_key_says_that_nobody_checked_who_signed(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ledger", "verify", str(folder)]) == 2
+    shown = capsys.readouterr().out
+    assert shown.startswith("INCONCLUSIVE: ")
+    assert "NOT CHECKED: who signed" in shown
 
 
 @pytest.mark.parametrize(
