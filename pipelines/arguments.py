@@ -251,6 +251,13 @@ def _promote(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--digest", action="append", default=[], metavar="sha256:...", help="what is deployed: refused unless tested"
     )
+    command.add_argument(
+        "--why",
+        default="",
+        metavar="TEXT",
+        help="the reason for an older release than runs there, or for another order of environments than the ledger "
+        "knows (else refused); kept in the ledger",
+    )
     _release(command)
 
 

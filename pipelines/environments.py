@@ -10,7 +10,7 @@ A file without them has one environment for each stage, in the stages' order.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +61,18 @@ def of_run(run: Path, stages: Sequence[str]) -> tuple[Environment, ...]:
     found = take(document.root(), stages)
     document.require_clean()
     return found
+
+
+def before(order: Mapping[str, Sequence[str]], name: str) -> frozenset[str]:
+    """Every environment that must have had a candidate before this one may. order: name -> those right before it."""
+    found: set[str] = set()
+    waiting = list(order.get(name, ()))
+    while waiting:
+        earlier = waiting.pop()
+        if earlier not in found:
+            found.add(earlier)
+            waiting.extend(order.get(earlier, ()))
+    return frozenset(found)
 
 
 def require(found: Sequence[Environment], name: str) -> Environment:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines import deployed
+from pipelines import deployed, environments
 from pipelines.environments import Environment
 from pipelines.ledger import Entry
 from pipelines.logbook import stamp
@@ -168,6 +168,43 @@ def require_turn(signoff: SignOff, environment: Environment, entries: Sequence[E
             by, why = back.content["by"], back.content["why"]
             text = f"{place} was rolled back from this candidate by {by} ({why}), after this verdict"
             raise Refused(f"{text}. Run the trial again once that is solved.", Verdict.FAIL)
+
+
+def require_known_order(order: Sequence[Environment], entries: Sequence[Entry], why: str) -> None:
+    """Refused where the run's own pipeline file leaves out an environment that the ledger knows to come before
+    another, unless there is a reason: whoever writes the file must not choose alone which ones are skipped."""
+    known: dict[str, list[str]] = {}
+    for entry in entries:
+        if entry.kind == deployed.PROMOTION:
+            known |= entry.content.get("order", {})  # entries of earlier Seatrials have none
+    mine = {item.name: item.after for item in order}
+    for name in mine:
+        skipped = environments.before(known, name) - environments.before(mine, name)
+        if skipped and not why:
+            raise Refused(
+                f"the run's pipeline lets a candidate into {name} without {', '.join(sorted(skipped))}. The order "
+                f"in the ledger: {_order(known)}; in the run's pipeline: {_order(mine)}. If the order is meant to "
+                "change, give the reason with --why, which the ledger keeps."
+            )
+
+
+def _order(order: Mapping[str, Sequence[str]]) -> str:
+    # The ledger keeps names sorted; those that need least come first.
+    names = sorted(order, key=lambda name: (len(environments.before(order, name)), name))
+    return ", ".join(f"{name} after {' and '.join(order[name])}" if order[name] else name for name in names)
+
+
+def require_forward(signoff: SignOff, environment: str, entries: Sequence[Entry], why: str) -> None:
+    """Refused where the environment has another candidate with a newer verdict, unless there is a reason."""
+    there = deployed.pending(entries, environment) or deployed.current(entries, environment)
+    if there is None or there.candidate == signoff.candidate or why:
+        return
+    if moment(str(there.content["decided"])) > signoff.decided:
+        runs = f"{there.content['candidate']['name']} of run {there.content['signoff']['run']}"
+        raise Refused(
+            f"{environment} has a newer release ({runs}, decided {there.content['decided']}; this one "
+            f"{stamp(signoff.decided)}). To go back to what ran there use rollback, or give the reason with --why."
+        )
 
 
 def _decisions(folder: Path, digest: str) -> dict[str, tuple[datetime.datetime, Verdict]]:

@@ -26,7 +26,8 @@ from reports.spelling import nearest
 class Wish:
     """What somebody wants promoted. threshold: how many different ones of the keys must have signed; roles: which
     roles must have. digests: what is about to be deployed, all of which must have been tested. cleared: evidence and
-    logs may be gone. by: who asks. overwrite: why a change by hand is to be written over; "": it is not to be."""
+    logs may be gone. by: who asks. why: the reason for what needs one, an older release or another order of
+    environments. overwrite: why a change by hand is to be written over; "": it is not to be."""
 
     run: Path
     environment: str
@@ -37,6 +38,7 @@ class Wish:
     digests: Sequence[str] = ()
     cleared: bool = False
     overwrite: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,13 @@ def promote(wish: Wish, to: Target, book: Ledger) -> Answer:
     signoff = objections.read_signoff(
         wish.run, keys=wish.keys, threshold=wish.threshold, roles=wish.roles, now=book.now, cleared=wish.cleared
     )
-    environment = environments.require(environments.of_run(wish.run, signoff.stages), wish.environment)
-    wanted = _content(wish, signoff)
+    order = environments.of_run(wish.run, signoff.stages)
+    environment = environments.require(order, wish.environment)
+    wanted = _content(wish, signoff, order)
     try:
         _require_nothing_against(wish, signoff, environment, to, book, wanted)
+        objections.require_known_order(order, book.entries, wish.why)
+        objections.require_forward(signoff, wish.environment, book.entries, wish.why)
         changed = drift.changes(to, book, wish.environment)
         if not wish.overwrite:
             drift.require_none(changed, to, book, wish.environment)
@@ -101,7 +106,7 @@ def rollback(
     return _carry_out(book, to, decision, None, over)
 
 
-def _content(wish: Wish, signoff: SignOff) -> dict[str, Any]:
+def _content(wish: Wish, signoff: SignOff, order: Sequence[Environment]) -> dict[str, Any]:
     """What the ledger keeps of a promotion, and the target shows."""
     predicate = signoff.predicate
     return {
@@ -117,6 +122,8 @@ def _content(wish: Wish, signoff: SignOff) -> dict[str, Any]:
         "notAfter": predicate["notAfter"],
         "trusted": signoff.trusted,
         "by": wish.by,
+        "order": {item.name: list(item.after) for item in order},
+        **({"why": wish.why} if wish.why else {}),
     }
 
 

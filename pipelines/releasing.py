@@ -39,6 +39,7 @@ def promote(given: argparse.Namespace) -> int:
             digests=given.digest,
             cleared=given.evidence_cleared,
             overwrite=given.overwrite.strip(),
+            why=given.why.strip(),
         )
         try:
             answer = promotion.promote(wish, target, book)

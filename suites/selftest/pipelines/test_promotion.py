@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.configuration import Misconfigured
+from pipelines.environments import in_order
 from pipelines.objections import Refused
 from pipelines.targets.directory import Demonstration
 from reports import attest
@@ -118,3 +119,37 @@ def test_promotion_to_a_name_that_is_no_environment_is_refused(name: str, world:
     with pytest.raises(Refused, match="cannot name an environment"):
         world.promote(world.root, name)
     assert world.entries == ()
+
+
+@pytest.mark.parametrize(
+    "environments",
+    [("production",), ("dev", "production")],
+    ids=["only the last", "without the one between"],
+)
+def test_pipeline_that_skips_environments_of_the_ledger_is_refused_with_both_orders(
+    environments: tuple[str, ...], world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = world.run("r1")
+    world.promote(run, "dev")
+    monkeypatch.setattr("pipelines.environments.of_run", lambda *_given: in_order(environments))
+    before = world.kinds
+    with pytest.raises(Refused, match="staging") as refused:
+        world.promote(run, "production")
+    assert "ledger: dev, staging after dev, production after staging;" in str(refused.value)
+    assert world.deployed("production") is None
+    assert [kind for kind in world.kinds if kind != "refusal"] == before
+    world.promote(run, "production", why="staging was given up")
+    assert world.entries[-2].content["why"] == "staging was given up"
+
+
+def test_older_release_than_runs_there_needs_a_reason(world: World) -> None:
+    old, new = world.run("r1"), world.run("r2", candidate="atlas 2026.12", decided=5)
+    world.promote(new, "dev")
+    with pytest.raises(Refused, match=r"dev has a newer release .*r2"):
+        world.promote(old, "dev")
+    assert world.runs_in("dev") == "r2"
+    world.promote(old, "dev", why="the newer one hangs")
+    assert world.runs_in("dev") == "r1"
+    assert world.promote(old, "dev").again
+    world.promote(new, "dev")
+    assert world.runs_in("dev") == "r2"
