@@ -7,6 +7,7 @@ too old, a waiver run out, and "valid, but nobody vouches for the signer".
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -86,7 +87,7 @@ def verify(
     folder = run_dir if run_dir is not None else envelope_path.parent
     if envelopes.is_unfinished(folder):
         problems.insert(0, f"signing was killed before its end; finish it: python -m pipelines sign {folder} --finish")
-    if run_dir is not None or (folder / "run.json").is_file():
+    if run_dir is not None or not _lies_alone(folder, predicate):
         found, gone = bound_files.check(folder, statement)
         problems += found
         if cleared:
@@ -96,7 +97,9 @@ def verify(
         known = {**_named_keys(predicate, []), **given}
         problems += attestations.faults(folder, statement, envelope, known.values())
     else:
-        notes.append("no run folder beside the sign-off: the record and the report were not compared with it")
+        notes.append(
+            "no run folder beside the sign-off, so nothing else was checked: record and report were not compared"
+        )
     if development:
         notes.append("signature valid, signer untrusted (development key)" if not problems else "a development key")
     elif not given and not signed:
@@ -113,6 +116,12 @@ def verify(
         keyids=tuple(envelope.signatures),
         predicate=predicate,
     )
+
+
+def _lies_alone(folder: Path, predicate: Mapping[str, Any]) -> bool:
+    """Whether nothing that the sign-off binds is beside it, not even a folder or a dangling link of that name."""
+    bound = (*predicate["files"], *predicate["attestations"])
+    return not any(os.path.lexists(folder / name.split("/")[0]) for name in ("run.json", *bound))
 
 
 def read_envelope(path: Path) -> Any:

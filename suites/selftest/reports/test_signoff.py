@@ -163,6 +163,24 @@ def test_sign_off_away_from_its_folder_says_what_was_not_compared(folder: Path, 
     assert not attest.verify(Path(alone), run_dir=tmp_path / "nowhere", now=NOW).ok
 
 
+@pytest.mark.parametrize("left", ["dangling link", "folder", "one record", "nothing but the manifest"])
+def test_run_folder_without_its_run_file_does_not_hold(folder: Path, left: str) -> None:
+    envelope = attest.sign(folder, now=NOW)
+    (folder / "run.json").unlink()
+    if left == "folder":
+        (folder / "run.json").mkdir()
+    elif left == "dangling link":
+        (folder / "run.json").symlink_to("nowhere")
+    else:
+        kept = "manifest.sha256" if left == "nothing but the manifest" else "dev/record.jsonl"
+        for path in folder.rglob("*"):
+            if path.is_file() and path not in (envelope, folder / kept):
+                path.unlink()
+    found = attest.verify(envelope, now=NOW)
+    assert not found.ok
+    assert any("run.json" in text or "signed and are not in" in text for text in found.problems)
+
+
 def test_old_sign_off_and_one_with_a_waiver_run_out_are_told_apart(folder: Path) -> None:
     envelope = attest.sign(folder, now=NOW)
     assert attest.verify(envelope, now=NOW + timedelta(days=13)).ok
