@@ -76,6 +76,7 @@ def parser() -> argparse.ArgumentParser:
     _doctor(commands.add_parser("doctor", help="say what this machine can and cannot do"))
     _provision(commands.add_parser("provision", help="fetch and build a candidate's parts into the cache, and stop"))
     _clean(commands.add_parser("clean", help="remove what dead runs left on this machine"))
+    _cluster(commands.add_parser("cluster", help="a cluster you have: what a run would make in it, and what it needs"))
     _verify(commands.add_parser("verify", help="check a signed sign-off, offline"))
     report = commands.add_parser("report", help="render the report of a run again")
     report.add_argument("run", type=_path, metavar="RUN", help="a run folder, e.g. runs/20261123-221500-1a2b")
@@ -149,8 +150,42 @@ def _run(command: argparse.ArgumentParser) -> None:
     cluster.add_argument("--nodes", type=int, default=2, metavar="N", help="nodes of a fresh cluster (2)")
     cluster.add_argument("--keep-cluster", action="store_true", help="leave it running and say how to use it")
     cluster.add_argument("--kubeconfig", action=_Named, default="", metavar="FILE", help="with --provider kubeconfig")
-    cluster.add_argument("--kube-context", default="", metavar="NAME", help="the context in it")
+    _reach(cluster)
+    _pod_security(cluster)
     cluster.add_argument("--allow-disruptive", action="store_true", help="also tests that restart parts of it")
+
+
+def _reach(command: argparse._ActionsContainer) -> None:
+    """Which context of a kubeconfig, and as whom."""
+    command.add_argument("--kube-context", action=_Named, default="", metavar="NAME", help="the context in it")
+    command.add_argument(
+        "--as", dest="as_user", action=_Named, default="", metavar="USER", help="act as USER there, as with kubectl"
+    )
+    command.add_argument("--as-group", type=_named, action="append", default=[], metavar="GROUP", help="and in GROUP")
+
+
+def _pod_security(command: argparse._ActionsContainer) -> None:
+    command.add_argument(
+        "--pod-security",
+        choices=("baseline", "privileged"),
+        default="baseline",
+        help="what our namespaces in it admit (baseline); privileged: also pods in a node's network",
+    )
+
+
+def _cluster(command: argparse.ArgumentParser) -> None:
+    actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
+    plan = actions.add_parser(
+        "plan", help="list what a run would make there, and which right is missing; exit code 2: one is. Makes nothing"
+    )
+    plan.add_argument(
+        "--kubeconfig", action=_Named, default="", metavar="FILE", help="the cluster (default: as with kubectl)"
+    )
+    _reach(plan)
+    rights = actions.add_parser("rights", help="print the manifest of an account with the least rights")
+    rights.add_argument("--namespace", default="seatrial", metavar="NAME", help="where the account is (seatrial)")
+    for action in (plan, rights):
+        _pod_security(action)
 
 
 def _doctor(command: argparse.ArgumentParser) -> None:
@@ -168,7 +203,7 @@ def _clean(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--kubeconfig", type=_named, metavar="FILE", help="instead: what dead runs left in this existing cluster"
     )
-    command.add_argument("--kube-context", metavar="NAME", help="the context in it")
+    _reach(command)
     command.add_argument("--all", action="store_true", help="there, also what runs on other machines made")
     command.add_argument("--cache", action="store_true", help="also everything fetched and built (asks first)")
     command.add_argument("--yes", action="store_true", help="do not ask")

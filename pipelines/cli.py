@@ -16,6 +16,7 @@ from typing import TextIO
 
 from pipelines import (
     arguments,
+    existing,
     history,
     housekeeping,
     importing,
@@ -76,6 +77,9 @@ def _run(given: argparse.Namespace) -> int:
         provider=provider,
         kubeconfig=given.kubeconfig,
         kube_context=given.kube_context,
+        as_user=given.as_user,
+        as_groups=tuple(given.as_group),
+        pod_security=given.pod_security,
         nodes=_nodes(given.nodes),
         keep_cluster=given.keep_cluster,
         allow_disruptive=given.allow_disruptive,
@@ -225,6 +229,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "doctor": _quietly(housekeeping.doctor),
     "provision": _provision,
     "clean": housekeeping.clean,
+    "cluster": _quietly(existing.cluster),
     "verify": _quietly(verifying.verify),
     "report": judging.report,
     "gate": _quietly(judging.gate_again),

@@ -8,6 +8,7 @@ import textwrap
 from pathlib import Path
 
 from pipelines import stages
+from pipelines.existing import reach
 from pipelines.screen import Screen
 from reports.model import EnvironmentUnfit, Verdict
 
@@ -74,7 +75,7 @@ def require_able(screen: Screen, install: bool, containers: bool = True) -> None
 def clean(given: argparse.Namespace) -> int:
     """Remove what dead runs left; with --cache also what was fetched and built. 2: something could not be removed."""
     if given.kubeconfig:
-        lines = stages.clean_cluster(Path(given.kubeconfig), given.kube_context, everything=given.all)
+        lines = stages.clean_cluster(reach(given), everything=given.all)
     else:
         lines = stages.reap(kept=given.kept, orphans=True)
     for line in lines:

@@ -17,7 +17,14 @@ from reports.record import Record, RecordError
 from reports.run_folder import moment
 
 _SELECTING = ("--clause", "--deselect", "--ignore", "--ignore-glob", "--lf", "--last-failed", "--ff", "--mutant")
-_CLUSTER = ("provider", "kubeconfig", "kube_context", "cluster_state")  # Options that choose no other component.
+_CLUSTER = (
+    "provider",
+    "kubeconfig",
+    "kube_context",
+    "as_user",
+    "as_group",
+    "cluster_state",
+)  # Options that choose no other component.
 
 
 def parts_findings(stage: Stage, candidate: Candidate, parts: Sequence[Part]) -> Iterable[Finding]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from pipelines import policy, testing
 from pipelines.findings import Finding
@@ -54,6 +54,9 @@ class Wishes:
     provider: str = "local"
     kubeconfig: str = ""
     kube_context: str = ""
+    as_user: str = ""
+    as_groups: tuple[str, ...] = ()
+    pod_security: str = "baseline"
     nodes: int = 2
     keep_cluster: bool = False
     allow_disruptive: bool = False
@@ -99,11 +102,50 @@ def remove_tree(folder: Path) -> None:
     remove(folder)
 
 
-def clean_cluster(kubeconfig: Path, context: str | None, *, everything: bool) -> list[str]:
-    """Remove labelled namespaces that dead runs left in an existing cluster. EnvironmentUnfit: it cannot be reached."""
-    from fixtures.clusters import kubeconfig as existing
+@dataclass(frozen=True)
+class Reach:
+    """How an existing cluster is reached: a kubeconfig ("": as with kubectl), a context in it, and as whom."""
 
-    return existing.clean(kubeconfig, context, everything)
+    kubeconfig: str
+    context: str
+    as_user: str
+    as_groups: tuple[str, ...]
+
+    def find(self) -> Any:
+        """A fixtures.clusters.access.Access. EnvironmentUnfit: there is none, or it looks like production."""
+        from fixtures.clusters import access
+
+        return access.find(access.kubeconfig_files(self.kubeconfig), self.context, self.as_user, self.as_groups)
+
+
+class Previewed(Protocol):
+    """What would be made in a cluster (fixtures.clusters.preview.Preview)."""
+
+    @property
+    def missing(self) -> tuple[str, ...]: ...
+
+    def text(self) -> str: ...
+
+
+def preview_cluster(reach: Reach, pod_security: str) -> Previewed:
+    """What a run would make there and which rights it lacks. EnvironmentUnfit: it cannot be reached."""
+    from fixtures.clusters.preview import preview
+
+    return preview(reach.find(), pod_security)
+
+
+def rights_manifest(namespace: str, pod_security: str) -> str:
+    """YAML of an account with the least rights."""
+    from fixtures.clusters.rights import manifest
+
+    return manifest(namespace, pod_security)
+
+
+def clean_cluster(reach: Reach, *, everything: bool) -> list[str]:
+    """Remove labelled namespaces that dead runs left in an existing cluster. EnvironmentUnfit: it cannot be reached."""
+    from fixtures.clusters import own_namespaces
+
+    return own_namespaces.clean(reach.find(), everything)
 
 
 def reap(*, kept: bool = False, orphans: bool = False) -> list[str]:
@@ -217,6 +259,10 @@ class StageRun:
             options += ["--kubeconfig", self.wishes.kubeconfig]
         if self.wishes.kube_context:
             options += ["--kube-context", self.wishes.kube_context]
+        if self.wishes.as_user:
+            options += ["--as", self.wishes.as_user]
+        options += [word for group in self.wishes.as_groups for word in ("--as-group", group)]
+        options += ["--pod-security", self.wishes.pod_security]
         return (*options, *(["--allow-disruptive"] if self.wishes.allow_disruptive else []))
 
     @contextmanager

@@ -40,6 +40,8 @@ _SUBJECT_OPTIONS = (
     "--device-plugin-",
     "--provider",
     "--kube",
+    "--as",
+    "--pod-security",
     "--nodes",
     "--feature-gate",
     "--mutant",

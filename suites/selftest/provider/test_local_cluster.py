@@ -9,13 +9,6 @@ from typing import Any
 import pytest
 
 from fixtures.clusters.descriptions import connect
-from fixtures.clusters.kubeconfig import (
-    KubeconfigProvider,
-    clean,
-    namespace_annotations,
-    namespace_labels,
-    our_namespaces,
-)
 from fixtures.clusters.local.cluster import LocalCluster
 from fixtures.clusters.local.provider import LocalProvider
 from fixtures.clusters.provider import ClusterSpec
@@ -86,18 +79,3 @@ def test_cluster_is_called_up_only_while_its_nodes_run_pods(local: LocalCluster,
             require_nodes_run_pods(namespace[0], Pods(*namespace), timeout=3)
     finally:
         node.exec(["kill", "-CONT", scheduler]).require_success("the scheduler goes on")
-
-
-def test_existing_cluster_is_cleaned_of_our_namespaces_alone(local: LocalCluster, namespace: tuple[Any, str]) -> None:
-    from kubernetes import client
-
-    label = "seatrial-0badcafe"
-    metadata = {"labels": namespace_labels(label), "annotations": namespace_annotations()}
-    client.CoreV1Api(namespace[0]).create_namespace({"metadata": {"name": label, **metadata}})
-    existing = KubeconfigProvider(local.kubeconfig, None, label).create(ClusterSpec("existing", Parts({}, ""), Path()))
-    assert {node.name for node in existing.nodes()} == {"node1", "node2"}
-    assert existing.capabilities == {"network-policy"}
-    assert clean(local.kubeconfig) == [f"namespace {label}"]
-    gone = wait_until("our namespace is gone", lambda: not our_namespaces(local.kubeconfig, None, label), 20)
-    assert gone
-    assert client.CoreV1Api(namespace[0]).read_namespace(namespace[1]).status.phase == "Active"

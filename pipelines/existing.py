@@ -1,0 +1,23 @@
+"""cluster plan and cluster rights: what a run would do in a cluster that exists, and what it needs for that."""
+
+from __future__ import annotations
+
+import argparse
+
+from pipelines import stages
+from reports.model import Verdict
+
+
+def cluster(given: argparse.Namespace) -> int:
+    """Plan: 0 a run could begin, 2 a right is missing. Rights: print the manifest."""
+    if given.action == "rights":
+        print(stages.rights_manifest(given.namespace, given.pod_security), end="")
+        return 0
+    found = stages.preview_cluster(reach(given), given.pod_security)
+    print(found.text())
+    return Verdict.INCONCLUSIVE.exit_code if found.missing else 0
+
+
+def reach(given: argparse.Namespace) -> stages.Reach:
+    """Where the options lead, and as whom."""
+    return stages.Reach(given.kubeconfig, given.kube_context, given.as_user, tuple(given.as_group))
