@@ -74,7 +74,8 @@ def require_able(screen: Screen, install: bool, containers: bool = True) -> None
 
 def clean(given: argparse.Namespace) -> int:
     """Remove what dead runs left; with --cache also what was fetched and built. 2: something could not be removed."""
-    if given.kubeconfig:
+    in_cluster = bool(given.kubeconfig or given.kube_context or given.as_user)  # KUBECONFIG may say which
+    if in_cluster:
         lines = stages.clean_cluster(reach(given), everything=given.all)
     else:
         lines = stages.reap(kept=given.kept, orphans=True)
@@ -82,7 +83,7 @@ def clean(given: argparse.Namespace) -> int:
         print(line if line.startswith("left:") else f"removed {line}")
     left = [line for line in lines if line.startswith("left:")]
     if not lines:
-        print(f"nothing of ours was left {'in that cluster' if given.kubeconfig else 'on this machine'}")
+        print(f"nothing of ours was left {'in that cluster' if in_cluster else 'on this machine'}")
     if given.cache:
         _clean_cache(stages.cache_root(), given.yes)
     return 2 if left else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from kubernetes import client
 
 from fixtures.clusters.access import Identity, find, kubeconfig_files, looks_like_production
 from fixtures.clusters.provider import ClusterFailed
+from pipelines.cli import main
 
 
 def _kubeconfig(folder: Path, current: str, server: str = "https://192.0.2.1:6443") -> Path:
@@ -53,7 +55,8 @@ def test_context_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path
 
 
 def _edited(path: Path, **sections: object) -> Path:
-    path.write_text(json.dumps({**json.loads(path.read_text()), **sections}))
+    before = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps({**before, **sections}))
     return path
 
 
@@ -116,3 +119,15 @@ def test_cluster_that_does_not_answer_is_named_with_its_server(tmp_path: Path) -
     chosen = find([_kubeconfig(tmp_path, "dev", "https://127.0.0.1:1")])
     with pytest.raises(ClusterFailed, match=r"https://127.0.0.1:1 cannot be reached"), chosen.connect() as api:
         client.VersionApi(api).get_code()
+
+
+def test_clean_command_of_a_list_of_kubeconfigs_goes_to_the_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A list has no option: the context alone says that a cluster is meant, and not this machine."""
+    path = _kubeconfig(tmp_path, "dev", "https://127.0.0.1:1")
+    files = (path, _edited(tmp_path / "second"))
+    monkeypatch.setenv("KUBECONFIG", os.pathsep.join(map(str, files)))
+    words = shlex.split(find(files, "dev").options)
+    assert (words, main(["clean", *words])) == (["--kube-context", "dev"], 2)
+    assert "https://127.0.0.1:1 cannot be reached" in capsys.readouterr().err
