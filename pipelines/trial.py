@@ -324,9 +324,16 @@ def _finish(trial: Trial, stopped: bool) -> int:
 
 
 def again(given: Sequence[str], seed: int) -> str:
-    """The command that does the same once more, with the same random choices."""
-    has_seed = any(word.partition("=")[0] == "--seed" for word in given)
-    return shlex.join(["python", "-m", "pipelines", "run", *given, *(() if has_seed else ("--seed", str(seed)))])
+    """The command that does the same once more, with the same random choices. The used --run-id is left out, for
+    its folder is there already; shards need it."""
+    shards = any(word.partition("=")[0] == "--shard" for word in given)
+    words = [
+        word
+        for before, word in zip(("", *given), given, strict=False)
+        if shards or (before != "--run-id" and word.partition("=")[0] != "--run-id")
+    ]
+    has_seed = any(word.partition("=")[0] == "--seed" for word in words)
+    return shlex.join(["python", "-m", "pipelines", "run", *words, *(() if has_seed else ("--seed", str(seed)))])
 
 
 def _is_to_be_signed(trial: Trial, stopped: bool) -> bool:

@@ -81,6 +81,9 @@ def test_policy_that_is_edited_during_a_run_does_not_judge_it(tmp_path: Path) ->
         ),
         (["--seed", "9"], "python -m pipelines run --seed 9"),
         (["--seed=9"], "python -m pipelines run --seed=9"),
+        (["--run-id", "r1", "--stage", "dev"], "python -m pipelines run --stage dev --seed 7"),
+        (["--run-id=r1", "--seed", "9"], "python -m pipelines run --seed 9"),
+        (["--run-id=r1", "--shard", "0/2"], "python -m pipelines run --run-id=r1 --shard 0/2 --seed 7"),
     ],
 )
 def test_command_that_repeats_a_run_has_its_seed(given: list[str], command: str) -> None:
