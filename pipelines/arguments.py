@@ -133,6 +133,9 @@ def _run(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--basis", type=_path, metavar="RUN", help="the last signed run (or its basis.json): what is compared with it"
     )
+    command.add_argument(
+        "--basis-key", type=_path, action="append", default=[], metavar="PEM", help="who must have signed the basis"
+    )
     command.add_argument("--runs-dir", type=_path, default=Path("runs"), metavar="DIR", help="where runs go (runs)")
     command.add_argument("--seed", type=int, metavar="N", help="repeat a run's random choices (default: fresh)")
     shard = command.add_argument_group("one of several machines that share the tests; then merge")

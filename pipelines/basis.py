@@ -5,9 +5,10 @@ Its digest is bound into the sign-off of the run that it was given to, so that n
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from pipelines.measuring import measured
 from pipelines.statistics import Basis, Counts, still_worse, succeed
 from reports import attest, run_folder
 from reports.attempts import base_of
+from reports.keys import KeyFileError
 from reports.model import Outcome, Result, Verdict
 from reports.record import RecordError
 from reports.run_folder import RunFolder, RunFolderError, moment
@@ -26,22 +28,30 @@ FILE = "basis.json"
 VERSION = 1
 
 
-def load(path: Path) -> Basis:
+def load(path: Path, keys: Sequence[Path] = ()) -> Basis:
     """The basis of a signed run folder, or of a basis.json. Misconfigured: it is neither, or cannot be trusted."""
-    return of_run(path) if path.is_dir() else read(path)
+    if path.is_dir():
+        return of_run(path, keys)
+    if keys:
+        raise Misconfigured([f"{path}: has no signature that --basis-key could check. Give the signed run folder."])
+    return read(path)
 
 
-def of_run(run: Path) -> Basis:
+def of_run(run: Path, keys: Sequence[Path] = ()) -> Basis:
     """What a run recorded, once its sign-off holds and says PASS. Misconfigured: it does not.
 
-    Its age does not matter, and neither do waivers that have run out since: they do not change what was measured.
+    keys: one of these must have signed it; without any, the basis says that nobody checked. Its age does not matter,
+    and neither do waivers that have run out since: they do not change what was measured.
     """
     path = run / attest.SIGNOFF
     if not path.is_file():
         raise Misconfigured([f"{run}: has no {attest.SIGNOFF}, so it is no basis. Give a run that was signed off."])
-    checked = attest.verify(path, run)
+    try:
+        checked = attest.verify(path, run, keys)
+    except KeyFileError as error:
+        raise Misconfigured([str(error)]) from error
     if checked.predicate is not None:
-        checked = attest.verify(path, run, now=moment(str(checked.predicate["time"])))
+        checked = attest.verify(path, run, keys, now=moment(str(checked.predicate["time"])))
     if not checked.ok or checked.predicate is None:
         raise Misconfigured([f"{path}: does not hold, so it is no basis: {problem}" for problem in checked.problems])
     if checked.verdict != Verdict.PASS:
@@ -51,7 +61,8 @@ def of_run(run: Path) -> Basis:
     except (RunFolderError, RecordError) as error:
         raise Misconfigured([str(error)]) from error
     previous = read(run / FILE) if (run / FILE).is_file() else None
-    return _of(folder, previous, str(checked.predicate["time"]), hashlib.sha256(path.read_bytes()).hexdigest())
+    found = _of(folder, previous, str(checked.predicate["time"]), hashlib.sha256(path.read_bytes()).hexdigest())
+    return dataclasses.replace(found, unchecked=not keys)
 
 
 def _of(run: RunFolder, previous: Basis | None, signed: str, signoff: str) -> Basis:
@@ -113,6 +124,7 @@ def shown(basis: Basis) -> dict[str, Any]:
         "figures": {name: list(extremes) for name, extremes in sorted(basis.figures.items())},
         "clean": dict(sorted(basis.clean.items())),
         "tests": _shown_counts(basis.tests),
+        **({"unchecked": True} if basis.unchecked else {}),
     }
 
 
@@ -151,6 +163,7 @@ def _taken(data: Mapping[str, Any]) -> Basis:
         clean={str(test): int(number) for test, number in data["clean"].items()},
         # One that an earlier Seatrial wrote has none.
         tests=_taken_counts(data.get("tests", {})),
+        unchecked=data.get("unchecked", False) is True,
     )
 
 

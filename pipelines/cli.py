@@ -94,6 +94,7 @@ def _run(given: argparse.Namespace) -> int:
         policy=given.policy.resolve() if given.policy else None,
         quarantine=given.quarantine.resolve(),
         basis=given.basis.resolve() if given.basis else None,
+        basis_keys=tuple(given.basis_key),
         stage=given.stage,
         profile=given.profile,
         install=not given.no_install,

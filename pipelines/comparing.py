@@ -35,6 +35,13 @@ def compare(case: Case, standings: Sequence[Standing]) -> tuple[Comparison, ...]
     return alone + pooled.compare(case, standings, rules)
 
 
+def unchecked(case: Case) -> Iterable[Finding]:
+    """A basis that anybody may have signed is told, for whoever makes the basis sets the bar."""
+    if case.basis is not None and case.basis.unchecked:
+        text = f"NOT CHECKED: who signed the basis, run {case.basis.run}. Anybody can sign one that sets a lower bar."
+        yield Finding.of(Verdict.PASS, text, "Give the public key of its signer with --basis-key alice.pub.pem.")
+
+
 def findings(case: Case, standings: Sequence[Standing], compared: Sequence[Comparison]) -> Iterable[Finding]:
     """Regressions, the missing basis, claims that the sample cannot carry, and one line on what it could have seen.
 

@@ -86,6 +86,7 @@ def _tested(case: Case, found: list[Finding]) -> Decision:
         # Without any result one reason says so; it needs no further one for each clause.
         for item in standings:
             found += clause_findings.findings(case, item)
+        found += comparing.unchecked(case)
         found += comparing.findings(case, standings, compared)
         found += measuring.findings(case, measured)
     found += key_tests.findings(case)

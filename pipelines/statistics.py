@@ -47,6 +47,7 @@ class Basis:
     worse, and pools by "<stage>/<pool>"; their counts are older ones, so that a lower bar never becomes the next basis.
     figures: the least and the most of what was measured, by "<stage>/<name>". clean: runs in a row, up to it, in
     which a quarantined test passed. tests: the counts of each test, which pools are compared by.
+    unchecked: it was taken from a sign-off of which nobody checked who signed it.
     """
 
     run: str = ""
@@ -57,6 +58,7 @@ class Basis:
     figures: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     clean: Mapping[str, int] = field(default_factory=dict)
     tests: Mapping[str, Counts] = field(default_factory=dict)
+    unchecked: bool = False
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,7 @@ class Options:
     policy: Path | None = None
     quarantine: Path = quarantine.DEFAULT
     basis: Path | None = None
+    basis_keys: tuple[Path, ...] = ()
     stage: str = ""
     profile: str = "quick"
     install: bool = True
@@ -98,7 +99,7 @@ def read_inputs(options: Options) -> Inputs:
         waivers.load(options.waivers),
         deviations.load(),
         quarantine.load(options.quarantine),
-        basis.load(options.basis) if options.basis else None,
+        basis.load(options.basis, options.basis_keys) if options.basis else None,
     )
 
 

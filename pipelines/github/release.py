@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import io
 import json
 import tempfile
@@ -42,7 +43,10 @@ def sign(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     write(predicate, json.dumps(statement["predicate"], indent=1, sort_keys=True) + "\n")
     write(subjects, "".join(f"{item['digest']['sha256']}  {item['name']}\n" for item in statement["subject"]))
     # What the next candidate is compared with; a maintainer commits it, so that nobody chooses a lower bar later.
-    write(options.folder / NEXT_BASIS, json.dumps(basis.shown(basis.load(run)), indent=1, default=str) + "\n")
+    write(
+        options.folder / NEXT_BASIS,
+        json.dumps(basis.shown(dataclasses.replace(basis.load(run), unchecked=False)), indent=1, default=str) + "\n",
+    )
     outputs = {
         "artifact": _name(envelope, note.leg, where.attempt),
         "run-folder": str(run),

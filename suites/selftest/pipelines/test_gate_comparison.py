@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from pathlib import Path
 
 import pytest
 
+from pipelines import basis
+from pipelines.configuration import Misconfigured
 from pipelines.counting import counts
 from pipelines.policy import Policy, Sample, Statistics
 from pipelines.statistics import Basis, Counts
+from reports.keys import public_path
 from reports.model import Decision, Level, Outcome, Result, Verdict
+from suites.selftest.pipelines.releases import World
 from suites.selftest.pipelines.synthetic import clause, decide, record, result, texts, waiver
 
 A, WISH, OTHER = clause("a"), clause("wish", Level.SHOULD), clause("other", Level.SHOULD)
@@ -142,3 +148,23 @@ def test_void_run_compares_nothing() -> None:
     records = [record([PASSES_A, *wishes(5, 20), result("t_key", Outcome.FAIL, A.id)])]
     decision = decide(records, [A, WISH], policy=policy, basis=BASIS)
     assert (decision.verdict, decision.comparisons) == (Verdict.INVALID, ())
+
+
+def test_basis_whose_signer_nobody_checked_is_told_and_a_checked_one_is_not(tmp_path: Path) -> None:
+    run = World(tmp_path).run("r1")
+    loaded = basis.load(run)
+    assert loaded.unchecked
+    (tmp_path / basis.FILE).write_text(json.dumps(basis.shown(loaded)))
+    for given, told in (
+        (basis.load(tmp_path / basis.FILE), True),
+        (basis.load(run, [_public(tmp_path, "release")]), False),
+    ):
+        reasons = [reason.text for reason in judged(0, 20, given).reasons]
+        assert any("NOT CHECKED: who signed the basis, run" in text for text in reasons) is told
+        assert ("unchecked" in basis.shown(given)) is told
+    with pytest.raises(Misconfigured, match="no basis"):
+        basis.load(run, [_public(tmp_path, "ledger")])
+
+
+def _public(root: Path, name: str) -> Path:
+    return public_path(root / f"{name}.pem")
