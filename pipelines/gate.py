@@ -11,7 +11,7 @@ import dataclasses
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
 
-from pipelines import clause_findings, comparing, imported, integrity, key_tests, measuring, pooling, waiving
+from pipelines import clause_findings, comparing, demands, imported, integrity, key_tests, measuring, pooling, waiving
 from pipelines.candidate import Candidate
 from pipelines.case import Case
 from pipelines.deviations import Deviation
@@ -45,13 +45,15 @@ def evaluate(
     quarantine: Sequence[Entry] = (),
     basis: Basis | None = None,
     figures: Mapping[str, float] | None = None,
+    others: Sequence[tuple[Stage, Policy]] = (),
 ) -> Decision:
     """Decide one stage.
 
     records: every record of the stage; one that could not be read is its RecordError. parts: what was provided.
     history: earlier decisions on this candidate, any order. now: aware time that ages and expiries count from.
     incidents: what went wrong outside the tests (time limit, no cluster), as findings. basis: what the last signed
-    sign-off recorded. figures: what was measured outside the tests, by name.
+    sign-off recorded. figures: what was measured outside the tests, by name. others: the pipeline's stages, with their
+    policies.
     """
     case = Case(
         stage=stage,
@@ -70,10 +72,12 @@ def evaluate(
     if stage.kind == "sign-off":
         found += _required_stages(stage, candidate, history, policy, now)
         found += integrity.unjudged_findings(stage, candidate, parts)
+        found += demands.unapplied_findings(stage, policy, {other.name: its for other, its in others})
         return _decision(case, found)
     found += integrity.record_findings(stage, candidate, catalogue, records, parts, policy, now)
-    others = [record for record in records if isinstance(record, Record) and record.run.imported]
-    found += imported.findings(others, policy)
+    foreign = [record for record in records if isinstance(record, Record) and record.run.imported]
+    found += imported.findings(foreign, policy)
+    found += demands.unjudged_findings(case, others)
     return _tested(dataclasses.replace(case, void=key_tests.voids(case)), found)
 
 

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipelines import basis, deviations, gate, names, pipeline, policy, quarantine, waivers
+from pipelines import basis, deviations, foreseen, gate, names, pipeline, policy, quarantine, waivers
 from pipelines.candidate import Candidate
 from pipelines.candidate import load as load_candidate
 from pipelines.configuration import Misconfigured, read_all
@@ -104,6 +104,7 @@ class Recorded:
             quarantine=self.quarantine,
             basis=self.basis,
             figures=basis.figures_of(self.run, stage.name),
+            others=foreseen.judges(self.pipeline.stages, policy_file),
         )
         history.append(Past(stage.name, self.candidate.digest, decision.verdict, now))
         return decision

@@ -15,7 +15,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipelines import VERSION, attempts, basis, closing, deviations, gate, names, pipeline, policy, quarantine, waivers
+from pipelines import (
+    VERSION,
+    attempts,
+    basis,
+    closing,
+    deviations,
+    foreseen,
+    gate,
+    names,
+    pipeline,
+    policy,
+    quarantine,
+    waivers,
+)
 from pipelines.candidate import Candidate
 from pipelines.candidate import load as load_candidate
 from pipelines.configuration import Misconfigured, read_all
@@ -90,6 +103,7 @@ def read_inputs(options: Options) -> Inputs:
     )
     requested = chosen.until(options.stage)
     _require_names(options, requested, catalogue)
+    read_all(partial(foreseen.require_judged, stage, chosen.stages, catalogue) for stage in requested)
     pipeline.require_components(requested, candidate)
     return Inputs(
         candidate,
@@ -196,6 +210,7 @@ class Trial:
             quarantine=self.inputs.quarantine,
             basis=self.inputs.basis,
             figures=basis.figures_of(self.book.folder, stage.name),
+            others=foreseen.judges(self.inputs.pipeline.stages),
         )
 
     def _stop_here(self, stage: Stage) -> None:
@@ -269,10 +284,12 @@ def run(options: Options, environment: dict[str, str], screen: Screen, reap: Cal
 def by_copies(inputs: Inputs, folder: Path) -> Inputs:
     """The same, judged by the policies that were copied into the run's folder: an edit of the files while the run goes
     on is for the next one."""
-    stages = tuple(
-        dataclasses.replace(stage, policy=folder / "policies" / f"{stage.name}.toml") for stage in inputs.stages
-    )
-    return dataclasses.replace(inputs, stages=stages)
+    copied = {
+        stage.name: dataclasses.replace(stage, policy=folder / "policies" / f"{stage.name}.toml")
+        for stage in inputs.pipeline.stages
+    }
+    whole = dataclasses.replace(inputs.pipeline, stages=tuple(copied.values()))
+    return dataclasses.replace(inputs, pipeline=whole, stages=tuple(copied[stage.name] for stage in inputs.stages))
 
 
 def _open(options: Options, inputs: Inputs, facts: dict[str, Any]) -> Logbook:

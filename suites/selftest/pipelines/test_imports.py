@@ -133,7 +133,8 @@ def test_required_import_with_a_flaw_does_not_pass_and_an_informing_one_only_not
     cases, expected, status, words = CASES[name]
     run = run_with(tmp_path, REQUIRED)
     free = Path(shutil.copytree(run, tmp_path / "runs" / "free"))
-    (free / "policies" / "dev.toml").write_text(runs.POLICY)
+    for file in free.glob("policies/*.toml"):
+        file.write_text(runs.POLICY)
     assert imported(run, document(*cases), expected=expected) == status
     assert imported(free, document(*cases), expected=expected) == 0
     told = [[reason for reason in reasons_of(item) if words in reason["text"]] for item in (run, free)]
