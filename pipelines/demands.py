@@ -20,7 +20,7 @@ from reports.model import Verdict
 
 Where = tuple[str, ...]
 
-OWN = frozenset({("policy", "name"), ("policy", "description"), ("policy", "max-age-hours")})
+OWN = frozenset(("policy", key) for key in ("name", "description", "max-age-hours", "sign-off-days"))
 """What a stage without suites applies itself."""
 ANYWHERE = frozenset({"required-clauses", "required-suites", "required-imports", "required-capabilities", "key-tests"})
 """Lists of what must be there: each entry is judged where one of the required stages asks for it."""

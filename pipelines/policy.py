@@ -15,6 +15,7 @@ from pipelines.statistics import Rules
 from reports.attempts import MOST_REPETITIONS
 from reports.catalogue import SUITES
 from reports.model import Level
+from reports.validity import DEFAULT_DAYS, MOST_DAYS
 
 PROVEN = ("pass", "waived", "not-applicable", "uncovered")
 IMPORTS = ("conformance", "csi-sanity", "critest")
@@ -209,6 +210,15 @@ class Policy:
     waivers: bool = setting(True, "waivers", "flag", "false: no waiver counts")
     max_age: float = setting(
         86400.0, "max-age-hours", "number", "an older record or decision is stale", least=0.01, scale=3600
+    )
+    sign_off: float = setting(
+        DEFAULT_DAYS,
+        "sign-off-days",
+        "number",
+        "days from the verdict on that a sign-off may be used, less where a waiver expires before; of several stages' "
+        "policies that set it, the fewest",
+        least=0.01,
+        most=MOST_DAYS,
     )
     waiving: Waiving = field(default_factory=Waiving)
     budgets: Budgets = field(default_factory=Budgets)

@@ -107,10 +107,10 @@ How the rules work together:
   level, that two network namespaces reach each other without a plugin, and that a plugin known to be right is served;
   `staging` that every node of the cluster runs a pod. A pattern for a suite that a stage does not run, or for tests of
   another layer, is for another stage; any other that no planned test is called by is INCONCLUSIVE.
-- **A stage without suites** (a sign-off) runs no test, so it applies nothing itself but `max-age-hours`. What else its
-  policy sets must be set by the stages that it requires, too: a clause, suite, import, capability, key test or
-  threshold by one of them, any other key alike by all. Otherwise the run is refused before it starts, and a recorded
-  one is INVALID.
+- **A stage without suites** (a sign-off) runs no test, so it applies nothing itself but `max-age-hours` and
+  `sign-off-days`. What else its policy sets must be set by the stages that it requires, too: a clause, suite, import,
+  capability, key test or threshold by one of them, any other key alike by all. Otherwise the run is refused before it
+  starts, and a recorded one is INVALID.
 - **A clause in `required-clauses`** must be required by a stage that runs its suite at its level, and a suite with key
   tests must be run by a stage that names them. Otherwise the run is refused before it starts; a recorded one that lacks
   the clause is INCONCLUSIVE.

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from reports import attestations, findings, keyless
+from reports import attestations, findings, keyless, validity
 from reports import envelope as envelopes
 from reports.attestations import PAYLOAD_TYPE, STATEMENT_TYPE
 from reports.bound_files import MANIFEST
@@ -240,12 +240,12 @@ def _stage(run: RunFolder, stage: Stage, files: Mapping[str, str]) -> dict[str, 
 
 
 def _not_after(run: RunFolder, now: datetime) -> datetime:
-    """The end of the sign-off: its freshness, or the first expiry of a waiver that it leans on.
+    """The end of the sign-off: as its policies have it, or the first expiry of a waiver that it leans on.
 
     Fresh since the verdict, not since the signature: signing again makes nothing newer.
     """
     decided = [moment(stage.decision.decided) for stage in run.stages if stage.decision and stage.decision.decided]
-    ends = [min(max(decided, default=now), now) + timedelta(days=run.freshness_days)]
+    ends = [min(max(decided, default=now), now) + timedelta(days=validity.days(run))]
     ends += [moment(waiver.expires) for waiver in run.used_waivers if waiver.expires]
     return min(ends)
 

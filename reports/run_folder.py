@@ -46,7 +46,6 @@ run.json, keys marked * required:
       "not_in_profile" [{"what": str, "reason": str}]: suites, tests or components that the profile left out
       "untested"   [{"what": str, "reason": str}]: anything else that was not tested (shown and signed)
       "timings"    {label: seconds}: e.g. provisioning, cluster ready, teardown
-      "freshness_days" number: how long a sign-off of this run may be used (default 14)
       "error"      str: why the run ended without a decision, in one sentence (INVALID run)
 Unknown keys are kept in RunFolder.extra. Times are strings as written; a broken one is an error.
 
@@ -179,7 +178,6 @@ class RunFolder:
     not_in_profile: tuple[Gap, ...] = ()
     untested: tuple[Gap, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict)
-    freshness_days: float = 14.0
     error: str = ""
     parts: tuple[Part, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -240,7 +238,7 @@ def load(path: Path) -> RunFolder:
     known = {
         "id", "started", "finished", "profile", "pipeline", "provider", "seed", "nodes", "command", "seatrial",
         "catalogue", "machine", "departures", "waivers", "deviations", "not_in_profile", "untested", "timings",
-        "freshness_days", "error", "stages",
+        "error", "stages",
     }  # fmt: skip
 
     def build() -> RunFolder:
@@ -266,7 +264,6 @@ def load(path: Path) -> RunFolder:
             not_in_profile=tuple(_make(Gap, item) for item in data.get("not_in_profile") or ()),
             untested=tuple(_make(Gap, item) for item in data.get("untested") or ()),
             timings={str(key): float(value) for key, value in dict(data.get("timings") or {}).items()},
-            freshness_days=float(data.get("freshness_days") or 14.0),
             error=str(data.get("error") or ""),
             parts=_parts(path / "parts.json"),
             extra={key: value for key, value in data.items() if key not in known},

@@ -243,3 +243,32 @@ def test_sign_off_of_a_failed_candidate_says_so_and_permits_nothing(tmp_path: Pa
     assert found.verdict == "FAIL"
     assert not attest.may_promote(found)
     assert "the verdict that was signed is FAIL" in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("set_", "end"),
+    [
+        ({}, "2026-12-07"),
+        ({"dev": "30"}, "2026-12-23"),
+        ({"dev": "30", "production": "1"}, "2026-11-24"),
+    ],
+)
+def test_sign_off_ends_as_its_policies_say_and_not_as_the_facts_of_the_run(
+    set_: dict[str, str], end: str, folder: Path
+) -> None:
+    facts = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**facts, "freshness_days": "36500"}))
+    (folder / "policies").mkdir(exist_ok=True)
+    for stage, days in set_.items():
+        (folder / "policies" / f"{stage}.toml").write_text(f"[policy]\nsign-off-days = {days}\n")
+    predicate = statement_in(attest.sign(folder, now=NOW))["predicate"]
+    assert predicate["notAfter"] == f"{end}T20:16:58Z"
+    assert {f"policies/{stage}.toml" for stage in set_} <= set(predicate["files"])
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "nan", "inf", "36500", '"7"', "true"])
+def test_policy_with_no_number_of_days_is_not_signed_for(days: str, folder: Path) -> None:
+    (folder / "policies").mkdir(exist_ok=True)
+    (folder / "policies" / "dev.toml").write_text(f"[policy]\nsign-off-days = {days}\n")
+    with pytest.raises(run_folder.RunFolderError, match="sign-off-days must be above 0"):
+        attest.sign(folder, now=NOW)
