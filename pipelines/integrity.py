@@ -219,8 +219,10 @@ def _age(record: Record, catalogue: Catalogue, policy: Policy, now: datetime.dat
         yield Finding.of(Verdict.INVALID, f"The record does not say when it was made ({record.run.started!r}).", again)
         return
     if age > policy.max_age:
-        text = f"The record is stale: it is {age / 3600:.0f} hours old, the policy allows {policy.max_age / 3600:.0f}."
-        yield Finding.of(Verdict.INCONCLUSIVE, text, again)
+        suite = record.run.imported.get("suite") if record.run.imported else None
+        what = f"The imported record of {suite}" if suite else "The record"
+        text = f"{what} is stale: it is {age / 3600:.0f} hours old, the policy allows {policy.max_age / 3600:.0f}."
+        yield Finding.of(Verdict.INCONCLUSIVE, text, f"Run {suite} again, and import that." if suite else again)
     elif age < -300:
         text = f"The record claims to be made in the future ({record.run.started})."
         yield Finding.of(Verdict.INVALID, text, "Set this machine's clock right and run the stage again.")

@@ -213,9 +213,12 @@ def test_signed_run_is_not_changed_unless_asked_and_an_import_not_repeated(
     assert "was imported into this run" in capsys.readouterr().err
 
 
-def test_old_import_is_stale(tmp_path: Path) -> None:
+def test_old_import_is_stale_and_told_by_its_suite(tmp_path: Path) -> None:
     run = run_with(tmp_path)
     assert imported(run, document(*PASSING), "--started", "2026-01-01T00:00:00Z") == 2
+    (reason,) = [reason for reason in reasons_of(run) if "stale" in reason["text"]]
+    assert reason["text"].startswith("The imported record of conformance is stale")
+    assert reason["remedy"] == "Run conformance again, and import that."
 
 
 def foreign(cases: int, *names: str, **changes: object) -> record.Record:
