@@ -121,6 +121,8 @@ def _stage(table: Table, path: Path, profile: str, earlier: list[str], policies:
     policy = policy if policies is None else policies / f"{name}.toml"
     if not policy.is_file():
         table.problem("policy", f"there is no file {policy}. Policies are files, relative to the pipeline file.")
+    if policies is None:  # A recorded pipeline is read as it was.
+        _require_some(table, "requires" if kind == "sign-off" else "suites")
     stage = Stage(
         name=name,
         title=table.text("title", name),
@@ -147,6 +149,11 @@ def _names(table: Table, key: str, known: tuple[str, ...] | list[str], required:
             hint = nearest(name, known) if known else "No stage comes before this one."
             table.problem(key, f'"{name}" is not known. {hint}')
     return names
+
+
+def _require_some(table: Table, key: str) -> None:
+    if table.data.get(key) == []:
+        table.problem(key, "is empty, so the stage could never pass. Name at least one.")
 
 
 def _files(table: Table) -> dict[str, dict[str, tuple[str, ...]]]:

@@ -120,6 +120,22 @@ def test_pipeline_with_mistakes_names_their_lines(tmp_path: Path) -> None:
     assert 'Did you mean "cluster"?' in told
 
 
+@pytest.mark.parametrize(
+    ("old", "key"),
+    [('suites = ["csi", "cni", "cri", "gpu"]', "suites"), ('requires = ["dev", "staging"]', "requires")],
+)
+def test_stage_without_suites_or_required_stages_is_told_with_its_line(old: str, key: str, tmp_path: Path) -> None:
+    text = pipeline.DEFAULT.read_text().replace('policy = "', f'policy = "{pipeline.DEFAULT.parent}/')
+    (tmp_path / "stages.toml").write_text(text)
+    assert pipeline.load(tmp_path / "stages.toml")
+    (tmp_path / "stages.toml").write_text(text.replace(old, f"{key} = []", 1))
+    with pytest.raises(Misconfigured) as raised:
+        pipeline.load(tmp_path / "stages.toml")
+    (problem,) = raised.value.problems
+    assert problem.startswith(f"{tmp_path / 'stages.toml'}:{line_of(text, old)}: ")
+    assert f"{key}: is empty" in problem
+
+
 def test_stage_that_does_not_exist_is_told_with_the_nearest() -> None:
     with pytest.raises(Misconfigured, match='Did you mean "staging"'):
         pipeline.load().until("stagin")
