@@ -51,7 +51,8 @@ def gate_again(given: argparse.Namespace) -> int:
         print(json.dumps(to_json(decisions), indent=1))
     else:
         for decision in decisions:
-            show_decision(Screen(), decision, most=1000)
+            everything = len(decision.reasons)  # No report is written here that could hold the rest.
+            show_decision(Screen(), decision, most=everything, notes=everything)
     worst = next((item.verdict for item in decisions if item.verdict is not Verdict.PASS), Verdict.PASS)
     open_ = [] if given.stage or worst is not Verdict.PASS else undecided(given.run)
     if open_:

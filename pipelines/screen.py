@@ -71,8 +71,11 @@ class Screen:
             self.stream = Path(os.devnull).open("w")  # noqa: SIM115
 
 
-def show_decision(screen: Screen, decision: Decision, most: int = 12) -> None:
-    """The decision with its reasons under their remedies, blocking ones first; the rest is in the report."""
+def show_decision(screen: Screen, decision: Decision, most: int = 12, notes: int = 5) -> None:
+    """The decision with its reasons under their remedies, blocking ones first; the rest is in the report.
+
+    most, notes: how many reasons and notes are shown.
+    """
     tally: dict[str, int] = {}
     for standing in decision.standings:
         if standing.required:
@@ -91,10 +94,10 @@ def show_decision(screen: Screen, decision: Decision, most: int = 12) -> None:
     if len(blocking) > most:
         screen.line(f"         and {len(blocking) - most} more; the report has all of them.")
     informing = [line for group in reasons.informing(decision) for line in group.lines]
-    for line in informing[:5]:
+    for line in informing[:notes]:
         screen.line(screen.paint(f"         note: {line}", "dim"))
-    if len(informing) > 5:
-        screen.line(screen.paint(f"         and {len(informing) - 5} more notes in the report.", "dim"))
+    if len(informing) > notes:
+        screen.line(screen.paint(f"         and {len(informing) - notes} more notes in the report.", "dim"))
 
 
 def show_end(screen: Screen, verdict: Verdict, candidate: str, rows: Sequence[tuple[str, str]]) -> None:

@@ -64,3 +64,15 @@ def test_catalogue_changed_under_its_digest_is_invalid(run: Path, capsys: pytest
     file.write_text(file.read_text().replace('"must"', '"should"', 1))
     assert main(["gate", str(run), "--now", AT]) == 3
     assert "was changed" in capsys.readouterr().err
+
+
+def test_run_decided_again_shows_every_note_since_it_writes_no_report(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reasons = [{"text": f"note {number} of many.", "remedy": "Read.", "blocking": False} for number in range(30)]
+    notes = [{"verdict": "PASS", "reason": reason} for reason in reasons]
+    (run / "dev" / "incidents.json").write_text(json.dumps(notes))
+    assert main(["gate", str(run), "--now", AT]) == 0
+    told = capsys.readouterr().out
+    assert [number for number in range(30) if f"note {number} of many." not in told] == []
+    assert "in the report" not in told
