@@ -21,9 +21,9 @@ from reports.envelope import EnvelopeError
 from reports.failed_tests import tally_of
 from reports.findings import Findings
 from reports.keys import PrivateKey, development_key, generate_key, load_signer, one_time_key
-from reports.model import Verdict, to_json
+from reports.model import Part, Verdict, to_json
 from reports.render.files import write_atomically
-from reports.run_folder import RunFolder, RunFolderError, Stage, moment, sha256_of
+from reports.run_folder import RunFolder, RunFolderError, Stage, moment, read_parts, sha256_of
 from reports.verification import PREDICATE_TYPE, Verification, read_envelope, verify
 
 __all__ = ["Verification", "add_signature", "generate_key", "sign", "statement_of", "verify"]
@@ -107,17 +107,28 @@ def _require_same_candidate(run: RunFolder) -> None:
     """RunFolderError: a run that passed would be signed for other files, or another candidate, than it tested."""
     if run.verdict is not Verdict.PASS:
         return
-    provided = {part.component: part.sha256 for part in run.parts}
-    for record in [record for stage in run.stages for record in stage.records]:
-        named = str(record.run.environment.get("candidate") or run.candidate.digest)
-        if named != run.candidate.digest:
-            raise RunFolderError(f"{record.path}: is of another candidate ({named[:12]}) than candidate.json")
-        for part in record.parts:
-            known = provided.get(part.component, {})
-            wrong = sorted(name for name, digest in part.sha256.items() if known.get(name) != digest)
-            if wrong:
-                text = f"{part.component}/{wrong[0]} in parts.json is not what the tests used ({record.path})"
-                raise RunFolderError(f"{run.path}: {text}")
+    for stage in run.stages:
+        file = run.path / stage.name / "parts.json"
+        _require_same_parts(run, read_parts(file), f"what the stage {stage.name} was given ({file})")
+        for record in stage.records:
+            named = str(record.run.environment.get("candidate") or run.candidate.digest)
+            if named != run.candidate.digest:
+                raise RunFolderError(f"{record.path}: is of another candidate ({named[:12]}) than candidate.json")
+            _require_same_parts(run, record.parts, f"what the tests used ({record.path})")
+
+
+def _require_same_parts(run: RunFolder, used: Sequence[Part], whose: str) -> None:
+    """RunFolderError: the run's parts.json says other things of these parts than `whose` does."""
+    provided = {part.component: part for part in run.parts}
+    for part in used:
+        known = provided.get(part.component)
+        files = known.sha256 if known else {}
+        wrong = sorted(name for name in {*files, *part.sha256} if files.get(name) != part.sha256.get(name))
+        if known and not wrong:
+            wrong = [name for name in ("version", "source", "identity") if getattr(known, name) != getattr(part, name)]
+        if wrong or not known:
+            where = "/".join([part.component, *wrong[:1]])
+            raise RunFolderError(f"{run.path}: {where} in parts.json is not {whose}; run the trial again")
 
 
 def add_signature(

@@ -265,7 +265,7 @@ def load(path: Path) -> RunFolder:
             untested=tuple(_make(Gap, item) for item in data.get("untested") or ()),
             timings={str(key): float(value) for key, value in dict(data.get("timings") or {}).items()},
             error=str(data.get("error") or ""),
-            parts=_parts(path / "parts.json"),
+            parts=read_parts(path / "parts.json"),
             extra={key: value for key, value in data.items() if key not in known},
         )
 
@@ -354,7 +354,8 @@ def _candidate(file: Path) -> Candidate:
     return _checked(file, build)
 
 
-def _parts(file: Path) -> tuple[Part, ...]:
+def read_parts(file: Path) -> tuple[Part, ...]:
+    """What a parts.json holds; nothing where there is none. RunFolderError: it cannot be read."""
     if not file.exists():
         return ()
     data = _json(file)

@@ -198,3 +198,23 @@ def test_many_who_sign_at_once_lose_no_signature(run: Path) -> None:
     for path in [run / attest.SIGNOFF, *(run / "attestations").glob("*.dsse.json")]:
         assert set(verification.read_envelope(path).signatures) == wanted
     assert not (run / ".signing").exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "files"),
+    [("identity", ["parts.json"]), ("source", ["parts.json", "dev/parts.json"]), ("version", ["dev/parts.json"])],
+)
+def test_parts_that_were_not_tested_are_not_signed(
+    run: Path, field: str, files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(run / "parts.json", run / "dev" / "parts.json")
+    for name in files:
+        edit(run / name, lambda parts: parts[0].update({field: "sha256:" + "0" * 64}))
+    assert main(["sign", str(run)]) == 3
+    assert f"/{field} in parts.json is not what the " in capsys.readouterr().err
+    assert not (run / attest.SIGNOFF).exists()
+
+
+def test_parts_of_a_stage_that_agree_are_signed(run: Path) -> None:
+    shutil.copy(run / "parts.json", run / "dev" / "parts.json")
+    assert main(["sign", str(run)]) == 0
