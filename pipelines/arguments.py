@@ -314,6 +314,9 @@ def _sign(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--add", action="store_true", help="beside the signatures that are there (M of N)")
     command.add_argument(
+        "--replace-sign-off", action="store_true", help="instead of the signatures that are there, which are dropped"
+    )
+    command.add_argument(
         "--keyless",
         action="store_true",
         help="sign by the identity that this machine has (GitHub Actions), by sigstore",

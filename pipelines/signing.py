@@ -10,7 +10,7 @@ from pathlib import Path
 from pipelines.configuration import Misconfigured
 from pipelines.recorded import require_run
 from pipelines.replay import replayed
-from reports import attest, envelope, verification
+from reports import attest, envelope, keyless, verification
 from reports.envelope import EnvelopeError
 from reports.keyless import KeylessError
 from reports.keys import KeyFileError
@@ -26,6 +26,8 @@ def sign(given: argparse.Namespace) -> int:
     if given.add and len(given.key) + given.keyless != 1:
         raise Misconfigured(["--add puts one signature beside those that are there: name one --key, or --keyless."])
     require_own_decisions(given.run)
+    if not given.add:
+        _require_replaceable(given.run, given.replace_sign_off)
     before = _keyids(given.run / attest.SIGNOFF) if given.add else ()
     try:
         if given.add:
@@ -39,6 +41,24 @@ def sign(given: argparse.Namespace) -> int:
         print(line)
     print(path)
     return 0
+
+
+def _require_replaceable(run: Path, replaces: bool) -> None:
+    """Misconfigured: others have signed, and their signatures would go. One by this machine's own key may go."""
+    path = run / attest.SIGNOFF
+    if not path.exists():
+        return
+    present = verification.verify(path, cleared=True)
+    signers = [*(keyid[:12] for keyid in present.keyids), *(bundle.name for bundle in keyless.bundles_in(run))]
+    who = ", ".join(signers) or "nobody who can be named"
+    changed = [f"it does not hold any more: {text}" for text in present.problems]
+    if replaces or present.development:
+        for line in (f"replaced: the sign-off by {who}", *changed):
+            print(line)
+        return
+    text = f"{path} is there, signed by {who}; signing afresh drops that"
+    remedy = "With --add you sign beside it, with --replace-sign-off instead of it."
+    raise Misconfigured([f"not signed: {text}. {remedy}", *(f"not signed: {text}" for text in changed)])
 
 
 def _keyids(path: Path) -> tuple[str, ...]:

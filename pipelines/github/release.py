@@ -74,7 +74,7 @@ def _signed(run: Path, key: str, decisions: Sequence[Decision], add: bool) -> in
             write(run / "decisions" / f"{decision.stage}.json", json.dumps(to_json(decision), indent=1) + "\n")
         closing.render(run, Screen())
     with _key_file(key, "SEATRIAL_SIGNING_KEY") as file:
-        return _call(["sign", str(run), "--key", str(file), *(["--add"] if add else [])], "Sign-off")[0]
+        return _call(["sign", str(run), "--key", str(file), "--add" if add else "--replace-sign-off"], "Sign-off")[0]
 
 
 def _call(argv: Sequence[str], title: str) -> tuple[int, str]:

@@ -118,7 +118,9 @@ def files(run: Path) -> dict[str, bytes]:
     return {path.relative_to(run).as_posix(): path.read_bytes() for path in run.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("words", [["--key", "bob.pem"], ["--key", "bob.pem", "--add"], ["--finish"]])
+@pytest.mark.parametrize(
+    "words", [["--key", "bob.pem", "--replace-sign-off"], ["--key", "bob.pem", "--add"], ["--finish"]]
+)
 def test_signing_while_somebody_else_signs_is_refused_and_changes_nothing(
     run: Path, words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -218,3 +220,23 @@ def test_parts_that_were_not_tested_are_not_signed(
 def test_parts_of_a_stage_that_agree_are_signed(run: Path) -> None:
     shutil.copy(run / "parts.json", run / "dev" / "parts.json")
     assert main(["sign", str(run)]) == 0
+
+
+def test_signing_afresh_over_a_sign_off_is_refused_unless_asked_for(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alice, bob = (run.parent / f"{name}.pem" for name in ("alice", "bob"))
+    assert main(["sign", str(run), "--key", str(alice)]) == 0
+    (run / "waivers.toml").write_text("# changed after signing\n")
+    before = files(run)
+    assert main(["sign", str(run), "--key", str(bob)]) == 3
+    told = capsys.readouterr().err
+    by_alice = load_public_key(public_path(alice)).keyid[:12]
+    assert f"signed by {by_alice}" in told
+    assert "waivers.toml" in told
+    assert files(run) == before
+    assert main(["sign", str(run), "--key", str(bob), "--replace-sign-off"]) == 0
+    told = capsys.readouterr().out
+    assert f"replaced: the sign-off by {by_alice}" in told
+    assert "waivers.toml" in told
+    assert attest.verify(run / attest.SIGNOFF, keys=[public_path(bob)]).trusted
