@@ -11,6 +11,7 @@ import pytest
 
 from fixtures.subjects.csi.bench import Bench, InUse
 from fixtures.subjects.csi.content import Content, usable
+from fixtures.subjects.csi.leaks import is_mounted
 from fixtures.subjects.csi.requests import block, mount
 from reports.model import ClauseViolation, NotApplicable
 from suites.csi.data.kinds import Kind
@@ -80,11 +81,15 @@ def test_mount_flag_of_a_file_system_takes_effect(csi: Bench, flag: str) -> None
 
 
 @pytest.mark.clause("csi.node-unstage.ok-means-out-of-use")
-def test_file_that_is_open_at_an_unstage_is_not_lost(csi: Bench, rng: Random) -> None:
+@pytest.mark.parametrize("opened", ["target", "staging"])
+def test_file_that_is_open_at_an_unstage_is_not_lost(csi: Bench, rng: Random, opened: str) -> None:
     csi.require(STAGE)
     use = csi.bring_up(csi.create())
     data = rng.randbytes(4096)
-    with (use.target / "open").open("wb", buffering=0) as stream:
+    if opened == "staging" and not is_mounted(Path(use.staging)):
+        raise NotApplicable("the volume is not mounted at its staging path")
+    # Who opens it at the target keeps the unpublish from its end already; at the staging path only the unstage.
+    with (Path(use.target if opened == "target" else use.staging) / "open").open("wb", buffering=0) as stream:
         for request in (csi.unpublishing(use), csi.unstaging(use)):
             if not csi.client.answer(request).is_ok:
                 return  # the volume is in use, and the driver says so
