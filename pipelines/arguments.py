@@ -78,9 +78,7 @@ def parser() -> argparse.ArgumentParser:
     _clean(commands.add_parser("clean", help="remove what dead runs left on this machine"))
     _cluster(commands.add_parser("cluster", help="a cluster you have: what a run would make in it, and what it needs"))
     _verify(commands.add_parser("verify", help="check a signed sign-off, offline"))
-    report = commands.add_parser("report", help="render the report of a run again")
-    report.add_argument("run", type=_path, metavar="RUN", help="a run folder, e.g. runs/20261123-221500-1a2b")
-    report.add_argument("--pdf", action="store_true", help="write report.pdf, and nothing else")
+    _report(commands.add_parser("report", help="render the report of a run again"))
     _gate(commands.add_parser("gate", help="decide again from a run's files, on any machine"))
     merge = commands.add_parser("merge", help="make one run of the shards of a run, and let its gates decide")
     merge.add_argument("runs", type=_path, nargs="+", metavar="RUN", help="the shards' run folders")
@@ -221,6 +219,16 @@ def _verify(command: argparse.ArgumentParser) -> None:
     _signers(command)
     command.add_argument(
         "--no-signature", action="store_true", help="only whether anything was changed since; not who signed"
+    )
+
+
+def _report(command: argparse.ArgumentParser) -> None:
+    command.description = "A signed run binds its report, so that of one goes elsewhere (-o)."
+    command.add_argument("run", type=_path, metavar="RUN", help="a run folder, e.g. runs/20261123-221500-1a2b")
+    command.add_argument("--pdf", action="store_true", help="write report.pdf, and nothing else")
+    command.add_argument("-o", "--out", type=_path, metavar="DIR", help="where it goes (default: into RUN)")
+    command.add_argument(
+        "--replace-sign-off", action="store_true", help="the run is signed: remove that, and sign again yourself"
     )
 
 

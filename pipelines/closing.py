@@ -23,10 +23,13 @@ def verdict(stages: Sequence[Stage], decisions: Sequence[Decision], error: str =
     return Verdict.PASS
 
 
-def render(folder: Path, screen: Screen) -> Path | None:
-    """Render report.html, summary.md, junit.xml and ctrf.json; None (and why, on screen) where that failed."""
+def render(folder: Path, screen: Screen, out: Path | None = None) -> Path | None:
+    """Render report.html, summary.md, junit.xml and ctrf.json; None (and why, on screen) where that failed.
+
+    out: another folder for them than the run's.
+    """
     try:
-        return render_all(folder)["html"]
+        return render_all(folder, out)["html"]
     except Exception as error:  # noqa: BLE001 - a report that cannot be made must not change the verdict or hide it.
         screen.event(f"no report: {type(error).__name__}: {error}", "INVALID")
         return None

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from pipelines.logbook import now as present
 from pipelines.logbook import stamp, text_of, write
 from pipelines.recorded import Recorded
 from pipelines.screen import Screen, show_decision
-from reports import attest, attestations, bound_files
+from reports import attest
 from reports.model import Decision, Outcome, Result, Verdict, to_json
 from reports.printable import cut
 from reports.recorder import revision
@@ -35,7 +34,6 @@ SKIPPED = {
 }
 """The suites that can be imported, and what a case means that skipped itself."""
 _OUTCOMES = {State.PASSED: Outcome.PASS, State.FAILED: Outcome.FAIL}
-_SIGNED = (attest.SIGNOFF, bound_files.MANIFEST, attestations.FOLDER)
 
 
 def import_results(given: argparse.Namespace) -> int:
@@ -178,12 +176,7 @@ def _add(run: Path, path: Path, text: str) -> list[Decision]:
     except BaseException:
         path.unlink()
         raise
-    for name in _SIGNED:
-        old = run / name
-        if old.is_dir():
-            shutil.rmtree(old)
-        else:
-            old.unlink(missing_ok=True)
+    attest.drop(run)
     for file in (run / "decisions").glob("*.json"):
         if file.stem not in {decision.stage for decision in decisions}:
             file.unlink()

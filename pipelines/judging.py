@@ -13,28 +13,45 @@ from pipelines.configuration import Misconfigured
 from pipelines.logbook import now as present
 from pipelines.recorded import read_json, require_run
 from pipelines.screen import Screen, show_decision
-from reports import findings
+from reports import attest, bound_files, findings
 from reports.model import Decision, Verdict, to_json
 from reports.record import RecordError
 from reports.run_folder import RunFolderError, moment
 
 
 def report(given: argparse.Namespace) -> int:
-    """Render a run's report again, or as PDF alone: that leaves untouched what was signed."""
+    """Render a run's report again, or as PDF alone. Misconfigured: a sign-off binds what would be written over."""
     require_run(given.run)
-    if given.pdf:
-        from reports.render.pdf import render_pdf  # fonts and images come with it: a second that others do not need
-
-        try:
-            print(render_pdf(findings.of_folder(given.run)))
-        except (RunFolderError, RecordError) as error:
-            raise Misconfigured([str(error)]) from error
-        return 0
-    page = closing.render(given.run, Screen())
+    out = None if given.out is None or given.out.resolve() == given.run.resolve() else given.out
+    is_bound = (given.run / attest.SIGNOFF).exists() and (not given.pdf or bound_files.lists(given.run, "report.pdf"))
+    if is_bound and out is None:
+        _require_replaced(given.run, given.replace_sign_off)
+    if out:
+        out.mkdir(parents=True, exist_ok=True)
+    page = _pdf(given.run, out) if given.pdf else closing.render(given.run, Screen(), out)
     if page is None:
         return Verdict.INVALID.exit_code
+    if is_bound and out is None:
+        attest.drop(given.run)
+        print(f"The sign-off was removed with its report; sign again: python -m pipelines sign {given.run}")
     print(page)
     return 0
+
+
+def _require_replaced(run: Path, replaces: bool) -> None:
+    if not replaces:
+        text = f"{run}: is signed, and its sign-off binds the report that would be written over. With -o DIR the report"
+        remedy = "goes elsewhere; with --replace-sign-off the sign-off is removed, and you sign again."
+        raise Misconfigured([f"{text} {remedy}"])
+
+
+def _pdf(run: Path, out: Path | None) -> Path:
+    from reports.render.pdf import render_pdf  # fonts and images come with it: a second that others do not need
+
+    try:
+        return render_pdf(findings.of_folder(run), out)
+    except (RunFolderError, RecordError) as error:
+        raise Misconfigured([str(error)]) from error
 
 
 def gate_again(given: argparse.Namespace) -> int:

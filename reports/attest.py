@@ -8,6 +8,7 @@ reports/verification.py; `verify` is offered here too.
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -164,6 +165,13 @@ def _add_signature(envelope_path: Path, key: Path | str | None, now: datetime | 
         texts[path] = envelopes.text_of(envelope)
     envelopes.write_all(folder, texts)
     return envelope_path
+
+
+def drop(run_dir: Path) -> None:
+    """Remove a run's sign-off and everything that was made with it, for what it stands for is about to change."""
+    shutil.rmtree(run_dir / attestations.FOLDER, ignore_errors=True)
+    for path in (run_dir / SIGNOFF, run_dir / MANIFEST, *keyless.bundles_in(run_dir)):
+        path.unlink(missing_ok=True)
 
 
 def statement_of(

@@ -101,6 +101,13 @@ def _manifest(folder: Path, predicate: Mapping[str, Any]) -> Iterator[tuple[str,
             yield name, digest
 
 
+def lists(folder: Path, name: str) -> bool:
+    """Whether a run's manifest names this file."""
+    file = folder / MANIFEST
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    return any(line.partition("  ")[2] == name for line in lines)
+
+
 def _look_at_evidence(folder: Path, predicate: Mapping[str, Any], found: _Found) -> None:
     """Evidence is bound through the digests in its record too, as it was when the test ended."""
     for stage in predicate["stages"]:

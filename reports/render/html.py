@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -61,8 +62,10 @@ def _joined(run_dir: Path, catalogue: Catalogue) -> Findings:
     return findings_module.join(run_folder.load(run_dir), catalogue)
 
 
-def page_of(found: Findings, earlier: Sequence[Summary] = ()) -> str:
-    """The page as text. earlier: signed runs that lie beside this one, the oldest first."""
+def page_of(found: Findings, earlier: Sequence[Summary] = (), place: Path | None = None) -> str:
+    """The page as text. earlier: signed runs that lie beside this one, the oldest first. place: the folder that the
+    page will lie in, which its links start from (default: the run's)."""
+    place = (place or found.run.path).resolve()
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -96,15 +99,15 @@ def page_of(found: Findings, earlier: Sequence[Summary] = ()) -> str:
         levels=[_level_view(found, level) for level in Level],
         tested=_tested_view(found),
         untested=_untested_view(found),
-        failures=_failure_views(found),
+        failures=_failure_views(found, place),
         statistics=[block for block in statistics_of(found) if block.rows],
-        **_trends(found, earlier),
+        **_trends(found, earlier, place),
         components=_component_views(found.run),
         files=found.run.digests(),
     )
 
 
-def _trends(found: Findings, earlier: Sequence[Summary]) -> dict[str, Any]:
+def _trends(found: Findings, earlier: Sequence[Summary], place: Path) -> dict[str, Any]:
     decisions = [stage.decision for stage in found.run.stages if stage.decision]
     limits = {
         f"{decision.stage}/{item.figure}": item.limit
@@ -113,8 +116,13 @@ def _trends(found: Findings, earlier: Sequence[Summary]) -> dict[str, Any]:
         if item.limit is not None
     }
     now = summarise(found.run)
-    links = {summary.run: quote(f"../{summary.run}/report.html") for summary in earlier}
+    runs = found.run.path.resolve().parent
+    links = {summary.run: _link(runs / summary.run / "report.html", place) for summary in earlier}
     return {"earlier": list(earlier), "now": now, "plots": trends.plots([*earlier, now], limits), "links": links}
+
+
+def _link(file: Path, place: Path) -> str:
+    return quote(Path(os.path.relpath(file, place)).as_posix())
 
 
 def _content_policy(style: str, script: str) -> str:
@@ -212,19 +220,19 @@ def _counted(found: Findings, kind: str, items: Sequence[Untested]) -> str:
     return " and ".join([*told, words.plural(others, noun)] if others else told)
 
 
-def _failure_views(found: Findings) -> list[dict[str, Any]]:
+def _failure_views(found: Findings, place: Path) -> list[dict[str, Any]]:
     views, budget = [], INLINE_BUDGET
     for failure in found.failures:
         evidence = []
         for item in failure.result.evidence:
-            view = _evidence_view(found.run, failure.stage, item, min(INLINE_LIMIT, budget))
+            view = _evidence_view(found.run, failure.stage, item, min(INLINE_LIMIT, budget), place)
             budget -= len(view["text"])
             evidence.append(view)
         views.append({"failure": failure, "evidence": evidence})
     return views
 
 
-def _evidence_view(run: RunFolder, stage: str, item: Evidence, limit: int) -> dict[str, Any]:
+def _evidence_view(run: RunFolder, stage: str, item: Evidence, limit: int, place: Path) -> dict[str, Any]:
     """Where an evidence file lies, seen from the page, and its text or the end of it if it is text."""
     view: dict[str, Any] = {"name": item.name or item.path, "path": item.path}
     view |= {"href": "", "text": "", "size": "", "cut": False}
@@ -234,7 +242,7 @@ def _evidence_view(run: RunFolder, stage: str, item: Evidence, limit: int) -> di
         # A record may have been tampered with: nothing outside the run folder is linked or read.
         if file.is_file() and file.is_relative_to(root):
             data = file.read_bytes()
-            view["href"] = quote(file.relative_to(root).as_posix())
+            view["href"] = _link(file, place)
             view["size"] = _size(len(data))
             view["cut"] = len(data) > limit
             view["text"] = _text(data, limit)

@@ -17,9 +17,9 @@ _BEGINNING = re.compile(r"^(#+|[+-]|\d+[.)])(?=\s|$)")  # what makes a heading o
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
-def render_markdown(found: Findings) -> Path:
-    """Write runs/<id>/summary.md and return its path."""
-    return write_atomically(found.run.path / "summary.md", markdown_of(found))
+def render_markdown(found: Findings, path: Path | None = None) -> Path:
+    """Write runs/<id>/summary.md, or to another path, and return its path."""
+    return write_atomically(path or found.run.path / "summary.md", markdown_of(found))
 
 
 def markdown_of(found: Findings, budget: int = BUDGET) -> str:

@@ -24,9 +24,10 @@ _HEADING_ROOM = 25  # millimetres: a heading and the first rows below it
 _GREY = (235, 235, 235)
 
 
-def render_pdf(found: Findings) -> Path:
-    """Write runs/<id>/report.pdf and return its path. The same run gives the same bytes on the same machine."""
-    return write_atomically(found.run.path / "report.pdf", pdf_of(found))
+def render_pdf(found: Findings, out: Path | None = None) -> Path:
+    """Write runs/<id>/report.pdf, or into another folder, and return its path. The same run gives the same bytes on the
+    same machine."""
+    return write_atomically((out or found.run.path) / "report.pdf", pdf_of(found))
 
 
 def pdf_of(found: Findings) -> bytes:

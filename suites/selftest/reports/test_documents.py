@@ -141,3 +141,42 @@ def test_pdf_on_request_leaves_what_was_signed(folder: Path, tmp_path: Path, mon
     assert attest.verify(folder / attest.SIGNOFF).problems == before.problems
     (folder / "run.json").write_text("{")
     assert main(["report", str(folder), "--pdf"]) == 3
+
+
+def test_report_of_a_signed_run_goes_elsewhere_or_takes_the_sign_off_along(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SEATRIAL_HOME", str(tmp_path / "home"))
+    assert main(["report", str(folder)]) == 0
+    attest.sign(folder)
+    before = {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    assert main(["report", str(folder)]) == 3
+    told = capsys.readouterr().err
+    assert "-o DIR" in told
+    assert "--replace-sign-off" in told
+    out = tmp_path / "elsewhere" / "page"
+    assert main(["report", str(folder), "-o", str(out)]) == 0
+    assert main(["report", str(folder), "--pdf", "-o", str(out)]) == 0
+    assert {path.name for path in out.iterdir()} == {
+        "report.html",
+        "summary.md",
+        "junit.xml",
+        "ctrf.json",
+        "report.pdf",
+    }
+    evidence = re.findall(r'<a href="([^"#:]+)">', (out / "report.html").read_text())
+    assert evidence
+    assert all((out / link).is_file() for link in evidence)
+    assert {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()} == before
+    assert attest.verify(folder / attest.SIGNOFF).ok
+    assert main(["report", str(folder), "--replace-sign-off"]) == 0
+    assert "sign again" in capsys.readouterr().out
+    assert not {"signoff.dsse.json", "attestations", "manifest.sha256"} & {path.name for path in folder.iterdir()}
+
+
+def test_pdf_that_is_signed_is_not_written_over(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEATRIAL_HOME", str(tmp_path / "home"))
+    assert main(["report", str(folder), "--pdf"]) == 0
+    attest.sign(folder)
+    assert main(["report", str(folder), "--pdf"]) == 3
+    assert attest.verify(folder / attest.SIGNOFF).ok
