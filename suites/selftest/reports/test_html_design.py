@@ -133,3 +133,17 @@ def test_filter_in_a_browser_leaves_the_matching_clauses(tmp_path: Path) -> None
     )
     shown = in_browser(tmp_path, 1280, expression)
     assert shown == '[["clause-cni.network-policy.denies-then-allows"],"1 of 28 clauses shown"]'
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1045, 1280])
+def test_counts_in_a_browser_stand_apart_and_break_no_word(tmp_path: Path, width: int) -> None:
+    """Neighbours' texts are 4 px apart or more, and each keeps to one line; the cells that do not are named."""
+    expression = (
+        '(()=>{const wrong=[];let seen=0;for(const row of doc.querySelectorAll(".suites tr")){let end=-99;'
+        "for(const cell of row.cells){if(!cell.checkVisibility())continue;seen++;const range=doc.createRange();"
+        "range.selectNodeContents(cell);const box=range.getBoundingClientRect();"
+        "const line=parseFloat(getComputedStyle(cell).fontSize)*2;"
+        "if(box.height>line||box.left<end+4)wrong.push(cell.textContent);end=box.right}}"
+        "return [seen>50,wrong]})()"
+    )
+    assert in_browser(tmp_path, width, expression) == "[true,[]]"
