@@ -6,14 +6,15 @@ takes a moment, where a collection by pytest takes seconds.
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.configuration import Table
 from reports.catalogue import ROOT, SUITES, Catalogue
-from reports.spelling import nearest
+from reports.spelling import CLOSE_BY, nearest
 
 MINUTES, RATE = "minutes", "results-per-second"  # of the records themselves
 CLUSTER_READY = "cluster-ready-seconds"
@@ -48,8 +49,7 @@ class Names:
     def check_pattern(self, table: Table, key: str, pattern: str) -> None:
         """Note a pattern that no test of any suite can be called by."""
         if self.tests is not None and not any(_can_match(pattern, test) for test in self.tests):
-            plain = pattern.partition("[")[0]
-            table.problem(key, f'no test is called "{pattern}". {nearest(plain, sorted(self.tests))}')
+            table.problem(key, f'no test is called "{pattern}". {_nearest_test(pattern, self.tests)}')
 
     def check_figure(self, table: Table, key: str, figure: str) -> None:
         if self.figures is not None and figure:
@@ -78,6 +78,20 @@ def of_checkout(catalogue: Catalogue, suites: Path = ROOT) -> Names:
                 tests.update(f"{place}::{name}" for name in _TEST.findall(text))
     known = of_catalogues([catalogue])
     return Names(known.clauses, known.capabilities, frozenset(tests), frozenset(figures))
+
+
+def _nearest_test(pattern: str, tests: Collection[str]) -> str:
+    """A hint: the nearest file, then the nearest of its tests; without a file, the nearest by its function's name."""
+    file, _, function = pattern.partition("[")[0].partition("::")
+    if "/" not in file:
+        functions = {test.rpartition("::")[2]: test for test in sorted(tests, reverse=True)}
+        near = difflib.get_close_matches((function or file).strip("*"), functions, n=1, cutoff=CLOSE_BY)
+        return f'Did you mean "{functions[near[0]]}"?' if near else nearest(pattern, tests)
+    files = {test.partition("::")[0] for test in tests}
+    near = difflib.get_close_matches(file, files, n=1, cutoff=CLOSE_BY)
+    if near and not function.strip("*"):
+        return f'Did you mean "{near[0]}::*"?'
+    return nearest(pattern, [test for test in tests if test.startswith(f"{near[0]}::")] if near else tests)
 
 
 def _can_match(pattern: str, test: str) -> bool:

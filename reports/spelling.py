@@ -8,16 +8,19 @@ from collections.abc import Collection, Iterable
 
 CLOSE = 0.5  # how alike two names must be, from 0 to 1
 CLOSE_BY = 0.6  # the same for what may as well be meant as it stands there
-SHOWN = 40  # known names that are listed where none is near
+SHOWN = 40  # known names that are all listed where none is near
+FEW = 3  # of more than those, the nearest
 
 
 def nearest(name: str, known: Collection[str]) -> str:
-    """One sentence: the nearest known name, or else all of them."""
+    """One sentence: the nearest known name, or else all of them, or of very many the nearest few."""
     close = difflib.get_close_matches(name, known, n=1, cutoff=CLOSE)
     if close:
         return f'Did you mean "{close[0]}"?'
-    more = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
-    return f"Known here: {', '.join(sorted(known)[:SHOWN])}{more}."
+    if len(known) <= SHOWN:
+        return f"Known here: {', '.join(sorted(known))}."
+    few = difflib.get_close_matches(name, sorted(known), n=FEW, cutoff=0)
+    return f"Of the {len(known)} names here none is close; the nearest are {', '.join(few)}."
 
 
 def unfilled(words: Iterable[str], known: Collection[str]) -> list[str]:

@@ -97,6 +97,27 @@ def test_policy_that_names_what_does_not_exist_is_told_with_its_line(
 
 
 @pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ("suites/gpu/test_selfchek.py::*", 'Did you mean "suites/gpu/test_selfcheck.py::*"?'),
+        ("test_new_volume_is_emty", 'Did you mean "suites/csi/data/test_data.py::test_new_volume_is_empty"?'),
+        ("suites/csi/data/test_data.py::test_volume_empty", "suites/csi/data/test_data.py::test_new_volume_is_empty"),
+        ("zz", "none is close; the nearest are suites/"),
+    ],
+)
+def test_key_test_that_does_not_exist_is_told_with_the_nearest_few_only(
+    pattern: str, words: str, tmp_path: Path, clauses: list[str]
+) -> None:
+    text = POLICY.replace("suites/gpu/test_selfcheck.py::*", pattern)
+    with pytest.raises(Misconfigured) as raised:
+        policy.load(written(tmp_path / "p.toml", text, clauses), KNOWN)
+    (told,) = raised.value.problems
+    hint = told.partition(f'no test is called "{pattern}". ')[2]
+    assert words in hint
+    assert hint.count("suites/") <= 3
+
+
+@pytest.mark.parametrize(
     ("old", "new", "words"),
     [
         ("csi.identity.probe-ready", "csi.identity.prob-redy", 'waiver[1].clause: there is no clause "csi.identity.pr'),
