@@ -157,14 +157,19 @@ def read(path: Path) -> Document:
 
 @dataclass
 class Table:
-    """Typed access to one table. Every wrong or missing value is noted in the document, none raises."""
+    """Typed access to one table. Every wrong or missing value is noted in the document, none raises.
+
+    wrong: keys with a mistake, whose value is a default that nobody wrote: nothing more is to be said of them.
+    """
 
     document: Document
     where: Where
     data: dict[str, Any]
     asked: set[str] = field(default_factory=set)
+    wrong: set[str] = field(default_factory=set)
 
     def problem(self, key: str, text: str) -> None:
+        self.wrong.add(key)
         self.document.problem((*self.where, key) if key else self.where, text)
 
     def _take(self, key: str, kind: type, named: str, required: bool) -> Any:

@@ -299,21 +299,22 @@ def _statistics(table: Table) -> Statistics:
     try:
         found.rules()
     except ValueError as error:
-        table.problem(
-            "keep-level", f"{error}. Set keep-level at least to level, keep-pity-points at most to pity-points."
-        )
-    if found.repeated and found.repeat == 1:
+        if not table.wrong & {"level", "keep-level", "pity-points", "keep-pity-points"}:
+            table.problem(
+                "keep-level", f"{error}. Set keep-level at least to level, keep-pity-points at most to pity-points."
+            )
+    if found.repeated and found.repeat == 1 and "repeat" not in table.wrong:
         table.problem("repeat-clauses", "names clauses and repeats nothing. Add repeat.")
     if found.repeat > MOST_REPETITIONS:
         table.problem("repeat", f"{found.repeat} runs of a test are more than {MOST_REPETITIONS}, the most there are.")
-    if found.claimed and not found.claim:
+    if found.claimed and not found.claim and "claim-drop-points" not in table.wrong:
         table.problem("claim-clauses", "names clauses and claims nothing. Add claim-drop-points.")
     return found
 
 
 def _threshold(table: Table, earlier: Sequence[str]) -> Threshold:
     found = take(Threshold, table)
-    if found.limit is None and found.tolerance is None:
+    if found.limit is None and found.tolerance is None and not table.wrong & {"limit", "tolerance-percent"}:
         table.problem("", "sets neither limit nor tolerance-percent, so any value would do. Add one.")
     if found.figure in earlier:
         table.problem("figure", f'"{found.figure}" has a threshold above. Give each figure one.')

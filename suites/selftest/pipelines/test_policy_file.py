@@ -107,6 +107,14 @@ MISTAKES = {
     "more repetitions than there are": ("repeat = 5", "repeat = 101", "more than 100"),
     "a repetition of nothing": ("repeat = 5\n", "", "repeats nothing"),
     "a pool of unknown kind": ('"topic"]', '"topics"]', 'Did you mean "topic"?'),
+    "a repetition that is none": ("repeat = 5", "repeat = 0", "must be at least 1"),
+    "a claim that is no number": ("claim-drop-points = 25", "claim-drop-points = nan", "must be a number that ends"),
+    "a tolerance that is no number": (
+        "limit = 20\ntolerance-percent = 30",
+        "tolerance-percent = nan",
+        "must be a number that ends",
+    ),
+    "a level that is no number": ("level = 0.01", "level = nan\nkeep-level = 0.02", "must be a number that ends"),
     "rules at odds": ("level = 0.01", "level = 0.3", "keep-level at least"),
 }
 
