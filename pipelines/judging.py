@@ -23,15 +23,16 @@ def report(given: argparse.Namespace) -> int:
     """Render a run's report again, or as PDF alone. Misconfigured: a sign-off binds what would be written over."""
     require_run(given.run)
     out = None if given.out is None or given.out.resolve() == given.run.resolve() else given.out
-    is_bound = (given.run / attest.SIGNOFF).exists() and (not given.pdf or bound_files.lists(given.run, "report.pdf"))
-    if is_bound and out is None:
+    binds = not given.pdf or bound_files.listed(given.run, "report.pdf")
+    is_bound = out is None and bool(binds) and (given.run / attest.SIGNOFF).exists()
+    if is_bound:
         _require_replaced(given.run, given.replace_sign_off)
     if out:
         out.mkdir(parents=True, exist_ok=True)
     page = _pdf(given.run, out) if given.pdf else closing.render(given.run, Screen(), out)
     if page is None:
         return Verdict.INVALID.exit_code
-    if is_bound and out is None:
+    if is_bound:
         attest.drop(given.run)
         print(f"The sign-off was removed with its report; sign again: python -m pipelines sign {given.run}")
     print(page)

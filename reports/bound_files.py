@@ -101,11 +101,11 @@ def _manifest(folder: Path, predicate: Mapping[str, Any]) -> Iterator[tuple[str,
             yield name, digest
 
 
-def lists(folder: Path, name: str) -> bool:
-    """Whether a run's manifest names this file."""
+def listed(folder: Path, name: str) -> str:
+    """The digest that a run's manifest has of a file; "" where it names none."""
     file = folder / MANIFEST
     lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-    return any(line.partition("  ")[2] == name for line in lines)
+    return next((line.partition("  ")[0] for line in lines if line.partition("  ")[2] == name), "")
 
 
 def _look_at_evidence(folder: Path, predicate: Mapping[str, Any], found: _Found) -> None:

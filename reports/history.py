@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from reports import run_folder
+from reports import bound_files, run_folder
 from reports.attempts import base_of, unsteady
 from reports.model import Outcome, Verdict, to_json
 from reports.render.files import write_atomically
@@ -151,8 +151,9 @@ def text_of(summary: Summary) -> str:
 def load(folder: Path, *, everything: bool = False) -> tuple[Summary, str]:
     """The summary of a run, and why it had to be read anew ("" where history.json was good).
 
-    everything: check the digest of each file, not only of the small ones. RunFolderError, RecordError: neither the
-    summary nor the run can be read.
+    everything: check the digest of each file, not only of the small ones, and read the run all the same. Else an edit
+    of history.json itself is seen where the run's manifest names its digest, as that of a signed run does.
+    RunFolderError, RecordError: neither the summary nor the run can be read.
     """
     try:
         found = read((folder / FILE).read_bytes())
@@ -161,7 +162,12 @@ def load(folder: Path, *, everything: bool = False) -> tuple[Summary, str]:
         changed = f"{Path(error.filename).name} is missing"
     except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         changed = f"{FILE} cannot be read: {error}"
-    return (found, "") if not changed else (summarise(run_folder.load(folder)), changed)
+    if not changed and not everything:
+        return found, ""
+    anew = summarise(run_folder.load(folder))
+    if not changed and found != anew:
+        changed = f"{FILE} says other things than the files that it was made from"
+    return anew, changed
 
 
 def all_of(place: Path, *, everything: bool = False) -> tuple[list[Summary], list[str]]:
@@ -298,8 +304,24 @@ def moved_wrong(value: float, before: float, way: str) -> bool:
     return value > before if way == "lower" else value < before
 
 
+def changes(folder: Path) -> list[str]:
+    """Files of a run that are not, or not any more, as they were when its history.json was written; none where nobody
+    can tell."""
+    try:
+        bound = read((folder / FILE).read_bytes()).bound
+    except (OSError, KeyError, TypeError, ValueError, AttributeError):
+        return []
+    return [name for name, (_, digest) in bound.items() if _digest_of(folder / name) != digest]
+
+
+def _digest_of(path: Path) -> str:
+    return sha256_of(path) if path.is_file() else ""
+
+
 def _changed(folder: Path, summary: Summary, everything: bool) -> str:
     """Which file is not the one that the summary was made from; "" if none is."""
+    if bound_files.listed(folder, FILE) not in ("", sha256_of(folder / FILE)):
+        return f"{FILE} is not the file that was signed"
     for name, (size, digest) in summary.bound.items():
         path = folder / name
         if path.stat().st_size != size or ((everything or size <= HASHED) and sha256_of(path) != digest):

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pipelines.cli import main
-from reports import history, run_folder
+from reports import attest, history, run_folder
 from reports.history import Summary
 from reports.model import Outcome, Verdict
 from reports.render import history as pages
@@ -91,6 +91,22 @@ def test_large_file_changed_in_place_is_found_where_all_is_checked(place: Path) 
     facts = (place / "r1" / "run.json").read_bytes()
     bound["run.json"] = (len(facts), run_folder.sha256_of(place / "r1" / "run.json"))
     assert history._changed(place / "r1", dataclasses.replace(run, bound=bound), True).startswith("dev/record.jsonl")
+
+
+def test_edited_summary_is_found_where_all_is_checked_or_the_run_is_signed(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SEATRIAL_HOME", str(tmp_path / "home"))
+    attest.sign(place / "r1")
+    for name in ("r1", "r2"):
+        path = place / name / history.FILE
+        path.write_text(path.read_text().replace('"verdict": "FAIL"', '"verdict": "PASS"').replace("atlas", "other"))
+    index = ["history", "index", str(place), "-o", str(tmp_path / "out")]
+    assert main(index) == 0
+    assert "r1: read anew, since history.json is not the file that was signed" in capsys.readouterr().out
+    assert main([*index, "--check"]) == 0
+    assert "r2: read anew, since history.json says other things than" in capsys.readouterr().out
+    assert history.of(place / "r2") == history.summarise(run_folder.load(place / "r2"))
 
 
 def test_record_or_decision_put_in_later_is_found(place: Path) -> None:
