@@ -15,6 +15,8 @@ from pipelines.logbook import text_of
 from reports.model import Decision, to_json
 
 SAME, CHANGED, IMPOSSIBLE = 0, 1, 2
+_TOLD = ("verdict", "reasons", "standings")
+"""Fields of a decision whose differences are told one by one."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +31,15 @@ class Change:
 
 @dataclass(frozen=True)
 class StageChange:
-    """One stage of one run. identical: the decision is the same byte for byte."""
+    """One stage of one run. identical: the decision is the same byte for byte. differs: which other fields of it than
+    verdict, reasons and standings come out differently."""
 
     stage: str
     was: str
     now: str
     identical: bool
     changes: tuple[Change, ...] = ()
+    differs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,11 @@ def replayed(run: Path, policy_file: Path | None = None, waiver_file: Path | Non
 
 def _stage(before: Decision, after: Decision, text: str) -> StageChange:
     changes = tuple(_changes(before, after))
-    return StageChange(before.stage, before.verdict.value, after.verdict.value, text_of(after) == text, changes)
+    was, now = to_json(before), to_json(after)
+    differs = tuple(name for name in now if name not in _TOLD and was[name] != now[name])
+    return StageChange(
+        before.stage, before.verdict.value, after.verdict.value, text_of(after) == text, changes, differs
+    )
 
 
 def _changes(before: Decision, after: Decision) -> Iterable[Change]:
@@ -139,5 +147,7 @@ def _lines(found: Sequence[RunChange]) -> Iterable[str]:
                 yield f"    {change.clause or '(the stage)'}: {change.was or '-'} -> {change.now or '-'}"
                 if change.why:
                     yield f"        {change.why}"
+            for name in stage.differs:
+                yield f"    {name.replace('_', ' ')}: not what the decision has"
     changed = sum(item.verdict_changes for item in found)
     yield f"{len(found)} run{'s' * (len(found) != 1)}, {changed} with another verdict"

@@ -8,14 +8,18 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pipelines.configuration import Misconfigured
-from pipelines.recorded import require_run
-from pipelines.replay import replayed
-from reports import attest, envelope, keyless, verification
+from pipelines.recorded import read_json, require_run
+from pipelines.replay import Change, StageChange, replayed
+from reports import attest, envelope, history, keyless, verification
 from reports.envelope import EnvelopeError
 from reports.keyless import KeylessError
 from reports.keys import KeyFileError
 from reports.record import RecordError
+from reports.recorder import revision
 from reports.run_folder import RunFolderError
+
+SHOWN = 3
+"""Differences of one stage that a refusal names."""
 
 
 def sign(given: argparse.Namespace) -> int:
@@ -44,7 +48,8 @@ def sign(given: argparse.Namespace) -> int:
 
 
 def _require_replaceable(run: Path, replaces: bool) -> None:
-    """Misconfigured: others have signed, and their signatures would go. One by this machine's own key may go."""
+    """Misconfigured: others have signed, and their signatures would go. One by a machine's own key may go, as long as
+    it holds: else somebody has changed what the run left."""
     path = run / attest.SIGNOFF
     if not path.exists():
         return
@@ -52,12 +57,13 @@ def _require_replaceable(run: Path, replaces: bool) -> None:
     signers = [*(keyid[:12] for keyid in present.keyids), *(bundle.name for bundle in keyless.bundles_in(run))]
     who = ", ".join(signers) or "nobody who can be named"
     changed = [f"it does not hold any more: {text}" for text in present.problems]
-    if replaces or present.development:
+    if replaces or (present.development and not changed):
         for line in (f"replaced: the sign-off by {who}", *changed):
             print(line)
         return
     text = f"{path} is there, signed by {who}; signing afresh drops that"
-    remedy = "With --add you sign beside it, with --replace-sign-off instead of it."
+    beside = "" if present.development else "With --add you sign beside it. "
+    remedy = f"{beside}With --replace-sign-off you sign what is there now instead of it."
     raise Misconfigured([f"not signed: {text}. {remedy}", *(f"not signed: {text}" for text in changed)])
 
 
@@ -94,14 +100,42 @@ def require_own_decisions(run: Path) -> None:
         return
     again = replayed(run)
     told = [again.problem] if again.problem else []
-    for stage in again.stages:
-        if stage.was != stage.now or stage.changes:
-            first = next((item.why or item.now for item in stage.changes), "")
-            told.append(
-                f"stage {stage.stage} was decided {stage.was}, and its record says {stage.now}. {first}".strip()
-            )
+    told += [line for stage in again.stages if (line := _objection(stage))]
     if told:
-        raise Misconfigured([f"not signed: {text}" for text in told])
+        raise Misconfigured([f"not signed: {text}" for text in [*told, _what_to_do(run)]])
+
+
+def _objection(stage: StageChange) -> str:
+    """What in a stage's decision the gate does not say of what the run folder holds now; "" if nothing is."""
+    if stage.was == stage.now and not stage.changes and not stage.differs:
+        return ""
+    text = f"stage {stage.stage} was decided {stage.was}; from what the run folder holds now it is {stage.now}"
+    if stage.was == stage.now:
+        text = f"stage {stage.stage} was decided {stage.was}, and from what the run folder holds now not in this way"
+    blocking = [item for item in stage.changes if not item.clause and item.now == "blocks"]
+    found = blocking or sorted(stage.changes, key=lambda item: not item.why)
+    shown = [_change(item) for item in found[:SHOWN]] or [f"{name.replace('_', ' ')} differ" for name in stage.differs]
+    more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return f"{text}{': ' * bool(shown)}{'; '.join(shown)}{more}"
+
+
+def _change(item: Change) -> str:
+    if not item.clause:
+        return item.why.rstrip(".") if item.now else f"no longer: {item.why.rstrip('.')}"
+    return f"{item.clause}: {item.was} -> {item.now}" + (f" ({item.why.rstrip('.')})" if item.why else "")
+
+
+def _what_to_do(run: Path) -> str:
+    """Which files are not as they were when the run ended, as far as that is known, and what to do."""
+    changed = history.changes(run)
+    if changed:
+        return f"changed since the run ended: {', '.join(changed)}. Put that back as it was, or run the trial again."
+    files = "policies/, waivers.toml, quarantine.toml, basis.json, decisions/ and the records"
+    decided, here = str(read_json(run / "run.json").get("seatrial", {}).get("commit", "")), revision()
+    if decided != here:
+        text = f"decided by another Seatrial ({decided}, this is {here}), or from other files"
+        return f"{text}: sign with that one, or run the trial again."
+    return f"one of {files} is not the one that was decided by: run the trial again."
 
 
 def _finish(run: Path) -> int:

@@ -263,3 +263,40 @@ def test_input_of_the_gate_put_in_after_signing_is_found(
     (run / name).write_text("{}" if name.endswith("json") else "# nothing\n")
     assert main(["verify", str(run)]) == 3
     assert name in capsys.readouterr().out
+
+
+SPOILED = [
+    ("policies/dev.toml", '["must"]', '["must", "should"]', "the policy requires it now"),
+    ("dev/record.jsonl", '"outcome": "pass"', '"outcome": "could-not-run"', "record.jsonl.sha256 has another digest"),
+    ("decisions/dev.json", '"flakes": []', '"flakes": ["a::b"]', "flakes differ"),
+    ("decisions/production.json", '"waivers_used": []', '"waivers_used": ["W-1"]', "waivers used differ"),
+    ("run.json", '"nodes"', '"knots"', "run.json was changed after signing"),
+]
+
+
+@pytest.mark.parametrize(("file", "old", "new", "cause"), SPOILED)
+def test_run_whose_files_do_not_bear_its_decisions_out_is_not_signed_and_the_cause_named(
+    file: str, old: str, new: str, cause: str, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = run / file
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    before = (run / attest.SIGNOFF).read_bytes()
+    assert main(["sign", str(run)]) == 3
+    told = capsys.readouterr().err
+    assert cause in told
+    assert file in told
+    assert (run / attest.SIGNOFF).read_bytes() == before
+    path.write_text(path.read_text().replace(new, old))
+    assert main(["sign", str(run)]) == 0
+
+
+def test_cause_that_no_file_tells_is_sought_in_seatrial_itself(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (run / "policies" / "dev.toml").write_text(tiny_run.POLICY.replace('["must"]', '["must", "should"]'))
+    (run / "history.json").unlink()
+    assert main(["sign", str(run)]) == 3
+    assert "run the trial again" in capsys.readouterr().err
+    facts = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps({**facts, "seatrial": {"version": "0", "commit": "0ld"}}))
+    assert main(["sign", str(run)]) == 3
+    assert "another Seatrial (0ld, this is " in capsys.readouterr().err
