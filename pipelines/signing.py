@@ -13,7 +13,7 @@ from pipelines.replay import Change, StageChange, replayed
 from reports import attest, envelope, history, keyless, verification
 from reports.envelope import EnvelopeError
 from reports.keyless import KeylessError
-from reports.keys import KeyFileError
+from reports.keys import KeyFileError, load_signer
 from reports.record import RecordError
 from reports.recorder import revision
 from reports.run_folder import RunFolderError
@@ -41,7 +41,7 @@ def sign(given: argparse.Namespace) -> int:
             path = attest.sign(given.run, given.key, by_identity=given.keyless, trust=given.sigstore)
     except (KeyFileError, KeylessError, EnvelopeError, RunFolderError, RecordError) as error:
         raise Misconfigured([f"not signed: {error}"]) from error
-    for line in _told(path, before, keyless=given.keyless, keys=bool(given.key)):
+    for line in _told(path, before, keyless=given.keyless, keys=given.key):
         print(line)
     print(path)
     return 0
@@ -75,8 +75,8 @@ def _keyids(path: Path) -> tuple[str, ...]:
         raise Misconfigured([f"not signed: {error}"]) from error
 
 
-def _told(path: Path, before: Sequence[str], *, keyless: bool, keys: bool) -> Iterable[str]:
-    """What was signed, and by whom. before: the signatures that were there already."""
+def _told(path: Path, before: Sequence[str], *, keyless: bool, keys: Sequence[str]) -> Iterable[str]:
+    """What was signed, and by whom. before: the signatures that were there already. keys: those that were given."""
     envelope = verification.read_envelope(path)
     predicate = json.loads(envelope.payload)["predicate"]
     candidate = predicate["candidate"]
@@ -84,13 +84,16 @@ def _told(path: Path, before: Sequence[str], *, keyless: bool, keys: bool) -> It
     yield f"  run:    {predicate['run']['id']}"
     added = [keyid[:12] for keyid in envelope.signatures if keyid not in before]
     who = f"the key {', '.join(added)}"
+    if before and keys and not added:
+        who = f"the key {load_signer(keys[0]).public.keyid[:12]}, which had signed already: nothing is added"
     if keyless:
         who = "the identity of this job (keyless)" + (f", and {who}" if keys else "")
     if predicate["signers"]["development"] and not before:
         who = f"this machine's own key {', '.join(added)}, which vouches for nobody: sign with --key KEY to be trusted"
     yield f"  by:     {who}"
-    if before:
-        yield f"  beside: {', '.join(keyid[:12] for keyid in before)}"
+    beside = [keyid[:12] for keyid in before if added or keyless or keyid[:12] not in who]
+    if beside:
+        yield f"  beside: {', '.join(beside)}"
     yield f"  until:  {predicate['notAfter']}"
 
 

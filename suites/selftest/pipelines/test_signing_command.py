@@ -50,6 +50,22 @@ def test_two_people_sign_one_after_the_other(run: Path, capsys: pytest.CaptureFi
     assert [f"  by:     the key {by_bob}", f"  beside: {by_alice}"] == second[2:4]
 
 
+def test_key_that_has_signed_already_is_named_and_adds_nothing(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    alice, bob = (run.parent / f"{name}.pem" for name in ("alice", "bob"))
+    assert main(["sign", str(run), "--key", str(alice)]) == 0
+    assert main(["sign", str(run), "--key", str(bob), "--add"]) == 0
+    before = (run / attest.SIGNOFF).read_bytes()
+    capsys.readouterr()
+    assert main(["sign", str(run), "--key", str(bob), "--add"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    by_alice, by_bob = (load_public_key(public_path(path)).keyid[:12] for path in (alice, bob))
+    assert told[2:4] == [
+        f"  by:     the key {by_bob}, which had signed already: nothing is added",
+        f"  beside: {by_alice}",
+    ]
+    assert (run / attest.SIGNOFF).read_bytes() == before
+
+
 def test_own_key_of_a_machine_is_called_that(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sign", str(run)]) == 0
     assert "this machine's own key" in capsys.readouterr().out
