@@ -47,6 +47,7 @@ def promote(given: argparse.Namespace) -> int:
             print(f"not promoted: {error}", file=sys.stderr)
             return error.verdict.exit_code
     print(f"promoted to {given.to}: {answer.where} (ledger entry {answer.entry.sequence}{', again' * answer.again})")
+    _tell_distrust(answer)
     _tell_overwrite(given, answer)
     return 0
 
@@ -69,8 +70,21 @@ def rollback(given: argparse.Namespace) -> int:
     if entry.content.get("why") != given.why:
         kept = f"its reason is: {entry.content['why']}" if "why" in entry.content else "a promotion, not a rollback"
         print(f"The reason given now is not kept: this was decided before, by {entry.content['by']} ({kept}).")
+    _tell_distrust(answer)
     _tell_overwrite(given, answer)
     return 0
+
+
+def _tell_distrust(answer: Answer) -> None:
+    """What no environment that counts would have taken."""
+    if not answer.entry.content["trusted"]:
+        print(
+            "NOT TRUSTED: the signature under this is by nobody whom you named, and anybody can make such a one. It was"
+        )
+        print("  taken because --target demonstration takes everything that is intact; every other target refuses it.")
+        print(
+            "  Sign with a key of somebody's (sign RUN --key KEY), and name whom you trust: --key PEM or --roles FILE."
+        )
 
 
 def _tell_overwrite(given: argparse.Namespace, answer: Answer) -> None:

@@ -21,13 +21,26 @@ KINDS: Mapping[str, Callable[[argparse.Namespace], Target]] = {
     "git": lambda given: Checkout(given.deployments, given.git_remote),
 }
 
+OWN: Mapping[str, tuple[str, ...]] = {
+    "git": ("git_remote",),
+    "oci": ("repository",),
+    "kubernetes": ("kubeconfig", "kube_context", "namespace", "deployment"),
+}
+"""Options of the command line that one kind alone uses."""
+
 
 def chosen(given: argparse.Namespace) -> Target:
-    """The target that the command line names. Misconfigured: there is none, or something that it needs is missing."""
+    """The target that the command line names. Misconfigured: there is none, something that it needs is missing, or
+    something is given that it does not use."""
     if given.target not in KINDS:
         raise Misconfigured(
             [f"--target {given.target}: there is no such target. {nearest(given.target, tuple(KINDS))}"]
         )
+    unused = [(name, kind) for kind, names in OWN.items() if kind != given.target for name in names]
+    wrong = [(f"--{name.replace('_', '-')}", kind) for name, kind in unused if getattr(given, name)]
+    if wrong:
+        remedy = "Leave it out, or name that target."
+        raise Misconfigured([f"{name} is for --target {kind}, not {given.target}. {remedy}" for name, kind in wrong])
     try:
         return KINDS[given.target](given)
     except TargetError as error:

@@ -81,6 +81,46 @@ def test_rollback_to_what_runs_already_says_so_and_what_became_of_the_reason(
     assert world.kinds == [*kinds, "rollback", "released"]
 
 
+@pytest.mark.parametrize(
+    ("target", "option", "kind"),
+    [
+        ("folder", "--git-remote", "git"),
+        ("demonstration", "--repository", "oci"),
+        ("git", "--namespace", "kubernetes"),
+        ("oci", "--kube-context", "kubernetes"),
+        ("kubernetes", "--repository", "oci"),
+    ],
+)
+def test_option_that_the_target_does_not_use_is_named(
+    target: str, option: str, kind: str, world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = world.run("r1")
+    back = ["rollback", "dev", "--to", "r1", "--why", "x", *options(world)]
+    for command in (promotion(world, run, "dev"), back):
+        assert main([*command, "--target", target, option, "somewhere"]) == 3
+        assert f"{option} is for --target {kind}, not {target}" in capsys.readouterr().err
+    assert world.entries == ()
+
+
+def test_demonstration_tells_that_nobody_who_is_trusted_has_signed(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = world.run("r1")
+    trusted = [*promotion(world, run, "dev"), "--target", "demonstration"]
+    untrusted = ["promote", str(run), "--to", "dev", *options(world), "--target", "demonstration"]
+    assert main(untrusted) == 0
+    assert "NOT TRUSTED" in capsys.readouterr().out
+    assert main(trusted) == 0
+    assert "NOT TRUSTED" not in capsys.readouterr().out
+    assert [step.content["trusted"] for step in world.entries if step.kind == deployed.PROMOTION] == [False, True]
+    other = world.run("r2", candidate="atlas 2026.12")
+    assert main([str(other) if word == str(run) else word for word in trusted]) == 0
+    assert "NOT TRUSTED" not in capsys.readouterr().out
+    back = ["rollback", "dev", "--to", "r1", "--why", "x", *options(world), "--target", "demonstration"]
+    assert main(back) == 0
+    assert "NOT TRUSTED" not in capsys.readouterr().out
+
+
 def test_command_writes_over_a_change_by_hand_only_with_a_reason(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
