@@ -90,7 +90,8 @@ def line_index(text: str) -> dict[Where, int]:
                         del counts[known]
                 else:
                     table = resolve(names)
-                lines.setdefault(table, number)
+                for length in range(1, len(table) + 1):
+                    lines.setdefault(table[:length], number)
                 continue
             if key := _KEY.match(line):
                 where = table

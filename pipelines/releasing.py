@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipelines import ledger
+from pipelines import ledger, roles
 from pipelines import promote as promotion
 from pipelines.configuration import Misconfigured
 from pipelines.ledger import Ledger, LedgerError
@@ -18,7 +18,6 @@ from pipelines.objections import Refused
 from pipelines.promote import Answer, Wish
 from pipelines.recorded import require_run
 from pipelines.targets import kinds
-from reports import roles
 from reports.keys import KeyFileError, development_key, load_public_key, load_signer
 from reports.model import HarnessError, Verdict
 from reports.spelling import nearest

@@ -6,8 +6,9 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
+from pipelines import roles
 from pipelines.configuration import Misconfigured
-from reports import attest, roles
+from reports import attest
 from reports.keys import KeyFileError
 from reports.model import Verdict
 from reports.verification import Verification

@@ -67,7 +67,7 @@ def verify(
     run_dir: the run folder to compare with; by default the folder of the envelope if it is one. keys: public
     key files (KeyFileError if one is unusable), threshold: how many different ones must have signed (M of N).
     now: the moment to judge freshness at, default the present. roles: each of them must have signed, with as many
-    of its keys as it asks for (reports/roles.py). cleared: evidence and logs that are gone are noted, not a problem.
+    of its keys as it asks for (pipelines/roles.py). cleared: evidence and logs that are gone are noted, not a problem.
     """
     given = {key.keyid: key for key in map(load_public_key, keys or ())}
     given |= {key.keyid: key for role in roles for key in role.keys}

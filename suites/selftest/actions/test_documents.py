@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 import yaml
 
-from pipelines import arguments, names, policy, waivers
+from pipelines import arguments, names, policy, roles, waivers
 from pipelines.configuration import Misconfigured
-from reports import catalogue, roles
+from reports import catalogue
 from reports.keys import KeyFileError, generate_key, public_path
 from suites.selftest.actions import judges, reading
 

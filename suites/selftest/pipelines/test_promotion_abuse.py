@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from pipelines import ledger
+from pipelines import ledger, roles
 from pipelines.objections import Refused
 from pipelines.targets.directory import Folder
-from reports import attest, roles
+from reports import attest
 from reports.keys import generate_key, home, public_path
 from reports.model import Verdict
 from reports.run_folder import RunFolderError

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import ledger
+from pipelines import ledger, roles
 from pipelines.objections import Refused
-from reports import attest, roles
+from reports import attest
 from reports.keys import generate_key, load_public_key, public_path
 from suites.selftest.pipelines.releases import World
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from pipelines import signing
+from pipelines import roles, signing
 from pipelines.cli import main
-from reports import attest, keyless, roles, verification
+from reports import attest, keyless, verification
 from reports.keyless import Identity, KeylessError
-from reports.keys import KeyFileError, generate_key
+from reports.keys import generate_key
 from reports.verification import Verification, verify
 from suites.selftest.reports import private_sigstore, synthetic
 from suites.selftest.reports.private_sigstore import ISSUER, WORKFLOW, PrivateSigstore
@@ -206,25 +206,6 @@ def test_keyless_without_the_library_or_the_service_says_so(
         with pytest.raises(KeylessError, match="ConnectionError"):
             attest.sign(run, by_identity=True, trust=file)
     assert not (run / attest.SIGNOFF).exists()
-
-
-ROLES = {
-    "nobody": ("threshold = 1", "names nobody"),
-    "no issuer": ('identities = [{ identity = "x" }]', "each has identity and issuer"),
-    "no table": ('identities = ["x"]', "list of tables"),
-    "an empty identity": ('identities = [{ identity = "", issuer = "y" }]', "each has identity and issuer"),
-    "too many": ('identities = [{ identity = "x", issuer = "y" }]\nthreshold = 2', "from 1 to 1"),
-    "one twice": ('identities = [{ identity = "x", issuer = "y" }, { identity = "x", issuer = "y" }]', "there twice"),
-    "a trust that is no file": ('identities = [{ identity = "x", issuer = "y" }]\nsigstore = 1', "client trust config"),
-}
-
-
-@pytest.mark.parametrize("case", ROLES)
-def test_roles_file_with_a_mistake_about_identities_is_refused(case: str, tmp_path: Path) -> None:
-    text, words = ROLES[case]
-    (tmp_path / "roles.toml").write_text(f"[role.release]\n{text}\n")
-    with pytest.raises(KeyFileError, match=words):
-        roles.load(tmp_path / "roles.toml")
 
 
 def test_public_sigstore_is_checked_by_the_root_that_comes_with_the_library(tmp_path: Path) -> None:
