@@ -9,10 +9,16 @@ from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SENDERS = {
+    signal.SIGINT: "Ctrl-C (SIGINT)",
+    signal.SIGTERM: "SIGTERM, from another process: a cancelled job, a time limit, a shutdown or kill",
+    signal.SIGHUP: "SIGHUP: its terminal was closed",
+}
 
 
 class Interrupted(BaseException):
-    """Somebody asked to stop. Not an Exception, so that no ordinary handler swallows it."""
+    """Somebody asked to stop; as text: who, as far as a signal tells. Not an Exception, so that no ordinary handler
+    swallows it."""
 
 
 class Interrupts:
@@ -21,6 +27,7 @@ class Interrupts:
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self.count = 0
+        self._first = signal.SIGINT
         self._say = say
         self._forward: Callable[[int], None] | None = None
         self._shields = 0
@@ -60,9 +67,10 @@ class Interrupts:
     def check(self) -> None:
         """Interrupted, if somebody has asked to stop."""
         if self.count:
-            raise Interrupted
+            raise Interrupted(_SENDERS[self._first])
 
-    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        self._first = self._first if self.count else signal.Signals(number)
         self.count += 1
         if self._forward is not None:
             self._say("stopping the tests; once more stops at once" if self.count == 1 else "stopping at once")
@@ -71,4 +79,4 @@ class Interrupts:
             self._say("cleaning up, one moment")
         else:
             self._say("stopping")
-            raise Interrupted
+            raise Interrupted(_SENDERS[self._first])

@@ -262,9 +262,9 @@ def run(options: Options, environment: dict[str, str], screen: Screen, reap: Cal
     with interrupts.installed():
         try:
             trial.stages()
-        except Interrupted:
+        except Interrupted as asked:
             stopped = True
-            screen.event("stopped by you", "INCONCLUSIVE")
+            screen.event(f"stopped by {asked}", "INCONCLUSIVE")
         except Exception as error:  # noqa: BLE001 - ours, whatever it is: the run is INVALID and says why
             (book.folder / "log" / "error.txt").write_text(traceback.format_exc())
             book.note(error=f"{type(error).__name__}: {error}")

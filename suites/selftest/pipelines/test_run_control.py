@@ -119,6 +119,26 @@ def test_tests_are_not_chosen_by_variables_of_the_user(tmp_path: Path, monkeypat
     assert run(order(tmp_path, "import os, sys; sys.exit(4 if 'PYTEST_ADDOPTS' in os.environ else 0)")) == []
 
 
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        ([signal.SIGINT], "Ctrl-C"),
+        ([signal.SIGTERM], "^SIGTERM, from another process"),
+        ([signal.SIGHUP], "^SIGHUP: its terminal"),
+        ([signal.SIGTERM, signal.SIGINT], "^SIGTERM"),
+    ],
+)
+def test_interrupt_says_what_asked_for_it_first(numbers: list[int], words: str) -> None:
+    interrupts = Interrupts(lambda text: None)
+    with interrupts.installed(), interrupts.shielded():
+        for number in numbers:
+            os.kill(os.getpid(), number)
+    with pytest.raises(Interrupted, match=words):
+        interrupts.check()
+    with interrupts.installed(), pytest.raises(Interrupted, match=words):
+        os.kill(os.getpid(), numbers[0])
+
+
 def test_interrupts_inside_a_shield_are_only_counted() -> None:
     interrupts = Interrupts(lambda text: None)
     with interrupts.installed(), interrupts.shielded():
