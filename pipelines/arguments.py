@@ -144,10 +144,12 @@ def _run(command: argparse.ArgumentParser) -> None:
     cluster = command.add_argument_group("the cluster of the staging stage")
     cluster.add_argument(
         "--provider",
-        choices=("local", "kind", "kubeconfig"),
+        choices=("local", "kind", "tofu", "kubeconfig"),
         default="local",
-        help="local (default): a fresh one on this machine; kind: a fresh one in containers; kubeconfig: one you have",
+        help="local (default): a fresh one on this machine; kind: a fresh one in containers; tofu: a fresh one that an "
+        "OpenTofu or Terraform module makes; kubeconfig: one you have",
     )
+    cluster.add_argument("--cluster-file", type=_path, metavar="FILE", help="with tofu: module, values, cost")
     cluster.add_argument("--nodes", type=int, default=2, metavar="N", help="nodes of a fresh cluster (2)")
     cluster.add_argument("--keep-cluster", action="store_true", help="leave it running and say how to use it")
     cluster.add_argument("--kubeconfig", action=_Named, default="", metavar="FILE", help="with --provider kubeconfig")
@@ -181,6 +183,9 @@ def _cluster(command: argparse.ArgumentParser) -> None:
     )
     plan.add_argument(
         "--kubeconfig", action=_Named, default="", metavar="FILE", help="the cluster (default: as with kubectl)"
+    )
+    plan.add_argument(
+        "--cluster-file", type=_path, metavar="FILE", help="instead: of --provider tofu, with an estimate of the cost"
     )
     _reach(plan)
     rights = actions.add_parser("rights", help="print the manifest of an account with the least rights")

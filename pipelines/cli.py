@@ -25,6 +25,7 @@ from pipelines import (
     releasing,
     replay,
     signing,
+    stages,
     verifying,
     waivers,
 )
@@ -84,6 +85,7 @@ def _run(given: argparse.Namespace) -> int:
         keep_cluster=given.keep_cluster,
         allow_disruptive=given.allow_disruptive,
         pytest_options=("--shard", given.shard) if given.shard else (),
+        cluster_file=given.cluster_file.resolve() if given.cluster_file else None,
     )
     options = Options(
         candidate=given.candidate.resolve(),
@@ -141,6 +143,8 @@ def _seed(given: argparse.Namespace) -> int:
 
 def _provider(given: argparse.Namespace) -> str:
     """A kubeconfig asks for its cluster; a cluster that exists has to be named by a file that can be read."""
+    if given.provider == "tofu" or given.cluster_file:
+        return _tofu(given)
     if given.provider != "kubeconfig" and not given.kubeconfig:
         return str(given.provider)
     if not given.kubeconfig:
@@ -148,6 +152,15 @@ def _provider(given: argparse.Namespace) -> str:
     if not os.access(given.kubeconfig, os.R_OK):
         raise Misconfigured([f"--kubeconfig {given.kubeconfig}: there is no such file, or it cannot be read."])
     return "kubeconfig"
+
+
+def _tofu(given: argparse.Namespace) -> str:
+    if given.provider not in ("tofu", "local") or given.kubeconfig:
+        raise Misconfigured(["--cluster-file: it is for --provider tofu, which makes its own cluster."])
+    if not given.cluster_file:
+        raise Misconfigured(["--provider tofu: name the file with module, values and cost by --cluster-file FILE."])
+    stages.require_cluster_file(given.cluster_file)
+    return "tofu"
 
 
 def _nodes(number: int) -> int:

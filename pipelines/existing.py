@@ -13,7 +13,11 @@ def cluster(given: argparse.Namespace) -> int:
     if given.action == "rights":
         print(stages.rights_manifest(given.namespace, given.pod_security), end="")
         return 0
-    found = stages.preview_cluster(reach(given), given.pod_security)
+    if given.cluster_file:
+        stages.require_cluster_file(given.cluster_file)
+        found = stages.preview_module(given.cluster_file)
+    else:
+        found = stages.preview_cluster(reach(given), given.pod_security)
     print(found.text())
     return Verdict.INCONCLUSIVE.exit_code if found.missing else 0
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipelines import policy, testing
+from pipelines.configuration import Misconfigured
 from pipelines.findings import Finding
 from pipelines.interrupts import Interrupts
 from pipelines.logbook import Logbook
@@ -61,6 +62,7 @@ class Wishes:
     keep_cluster: bool = False
     allow_disruptive: bool = False
     pytest_options: tuple[str, ...] = ()
+    cluster_file: Path | None = None
 
 
 def provide(components: Sequence[Component], tell: Callable[[str, bool], None] | None, install: bool) -> Iterator[Part]:
@@ -119,7 +121,7 @@ class Reach:
 
 
 class Previewed(Protocol):
-    """What would be made in a cluster (fixtures.clusters.preview.Preview)."""
+    """What would be made (fixtures.clusters.preview.Preview). missing: why it cannot."""
 
     @property
     def missing(self) -> tuple[str, ...]: ...
@@ -132,6 +134,24 @@ def preview_cluster(reach: Reach, pod_security: str) -> Previewed:
     from fixtures.clusters.preview import preview
 
     return preview(reach.find(), pod_security)
+
+
+def require_cluster_file(cluster_file: Path) -> None:
+    """Misconfigured: all that is wrong with the file of --provider tofu."""
+    from fixtures.clusters.tofu import order
+
+    try:
+        order.read(cluster_file)
+    except order.WrongOrder as error:
+        raise Misconfigured([f"{cluster_file}: {problem}" for problem in error.problems]) from error
+
+
+def preview_module(cluster_file: Path) -> Previewed:
+    """What a module would make and cost, and why it is refused. EnvironmentUnfit: it cannot be planned."""
+    from fixtures.clusters.tofu.provider import TofuProvider
+    from fixtures.plugin import read_parts
+
+    return TofuProvider().preview(cluster_file, read_parts(None))
 
 
 def rights_manifest(namespace: str, pod_security: str) -> str:
@@ -280,7 +300,10 @@ class StageRun:
         def tell(text: str) -> None:
             self.screen.status(f"{stage.name}: {text}")
 
-        spec = ClusterSpec(stage.name, read_parts(parts_file), state, self.wishes.nodes, keep=keep, tell=tell)
+        spec = ClusterSpec(
+            stage.name, read_parts(parts_file), state, self.wishes.nodes, keep=keep, tell=tell,
+            settings=self.wishes.cluster_file,
+        )  # fmt: skip
         cluster = maker(self.wishes.provider).create(spec)
         took = time.monotonic() - begun
         try:
