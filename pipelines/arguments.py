@@ -20,8 +20,8 @@ it may go into production. Start here:
 """
 ENDS = """\
 exit codes: 0 PASS, 1 FAIL (a required clause does not hold), 2 INCONCLUSIVE (something required is not known),
-3 INVALID (the run or what you gave it cannot be used), 130 stopped by Ctrl-C. The tests alone, without any of this:
-pytest suites/csi --csi-endpoint unix:///path/of/your/driver.sock
+3 INVALID (the run or what you gave it cannot be used), 130 stopped (Ctrl-C, SIGTERM). The tests alone, without any of
+this: pytest suites/csi --csi-endpoint unix:///path/of/your/driver.sock
 """
 NEW_KEY = """\
 a new key: the private half stays with you, the public half goes to everybody who verifies
@@ -281,7 +281,9 @@ def _history(command: argparse.ArgumentParser) -> None:
     pull.add_argument("--runs-dir", type=_path, default=Path("runs"), metavar="DIR", help="where they go (runs)")
     pull.add_argument("--evidence", action="store_true", help="also evidence and logs, which are most of a run")
     for command in (push, pull):
-        command.add_argument("--repository", required=True, metavar="HOST/PATH", help="where runs are kept")
+        command.add_argument(
+            "--repository", type=_named, required=True, metavar="HOST/PATH", help="where runs are kept"
+        )
 
 
 def _replay(command: argparse.ArgumentParser) -> None:
@@ -297,7 +299,9 @@ def _replay(command: argparse.ArgumentParser) -> None:
 
 def _promote(command: argparse.ArgumentParser) -> None:
     command.add_argument("run", type=_path, metavar="RUN", help="a run folder with signoff.dsse.json")
-    command.add_argument("--to", required=True, metavar="ENV", help="an environment of the run's pipeline: staging")
+    command.add_argument(
+        "--to", type=_named, required=True, metavar="ENV", help="an environment of the run's pipeline: staging"
+    )
     _signers(command)
     command.add_argument(
         "--digest", action="append", default=[], metavar="sha256:...", help="what is deployed: refused unless tested"
@@ -339,8 +343,10 @@ def _sign(command: argparse.ArgumentParser) -> None:
 
 
 def _rollback(command: argparse.ArgumentParser) -> None:
-    command.add_argument("environment", metavar="ENV", help="what is put back")
-    command.add_argument("--to", required=True, metavar="CANDIDATE", help="its sha256 (or the start), or its run's id")
+    command.add_argument("environment", type=_named, metavar="ENV", help="what is put back")
+    command.add_argument(
+        "--to", type=_named, required=True, metavar="CANDIDATE", help="its sha256 (or the start), or its run's id"
+    )
     command.add_argument("--why", required=True, metavar="TEXT", help="kept in the ledger")
     _release(command)
 

@@ -14,6 +14,7 @@ from reports import attempts
 from reports.catalogue import Catalogue
 from reports.model import Outcome, Part, Verdict
 from reports.record import Record, RecordError
+from reports.render.words import duration
 from reports.run_folder import moment
 
 _SELECTING = ("--clause", "--deselect", "--ignore", "--ignore-glob", "--lf", "--last-failed", "--ff", "--mutant")
@@ -221,7 +222,8 @@ def _age(record: Record, catalogue: Catalogue, policy: Policy, now: datetime.dat
     if age > policy.max_age:
         suite = record.run.imported.get("suite") if record.run.imported else None
         what = f"The imported record of {suite}" if suite else "The record"
-        text = f"{what} is stale: it is {age / 3600:.0f} hours old, the policy allows {policy.max_age / 3600:.0f}."
+        over = f"{duration(age - policy.max_age)} more than the {duration(policy.max_age)} that the policy allows"
+        text = f"{what} is stale: it is {duration(age)} old, {over} (max-age-hours)."
         yield Finding.of(Verdict.INCONCLUSIVE, text, f"Run {suite} again, and import that." if suite else again)
     elif age < -300:
         text = f"The record claims to be made in the future ({record.run.started})."

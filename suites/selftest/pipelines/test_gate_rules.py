@@ -100,6 +100,18 @@ def test_gate_with_a_defect_gives_its_verdict_and_says_why(case: str) -> None:
     assert all(reason.remedy for reason in decision.reasons if reason.blocking), "every reason says what to do"
 
 
+@pytest.mark.parametrize(
+    ("hours", "started", "words"),
+    [
+        (0.01, "2026-11-23T11:58:48Z", "it is 1 min 12 s old, 36.0 s more than the 36.0 s that the policy allows"),
+        (24, "2026-11-22T11:59:59Z", "it is 24 h 00 min old, 1.0 s more than the 24 h 00 min that the policy allows"),
+    ],
+)
+def test_stale_record_is_told_with_figures_that_differ(hours: float, started: str, words: str) -> None:
+    policy = dataclasses.replace(made.POLICY, max_age=hours * 3600)
+    assert words in texts(decide([record([PASSES_A, PASSES_B], started=started)], [A, B], policy=policy))
+
+
 def test_gate_with_an_unreadable_record_says_invalid(tmp_path: object) -> None:
     from pathlib import Path
 
