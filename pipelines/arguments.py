@@ -281,9 +281,7 @@ def _history(command: argparse.ArgumentParser) -> None:
     pull.add_argument("--runs-dir", type=_path, default=Path("runs"), metavar="DIR", help="where they go (runs)")
     pull.add_argument("--evidence", action="store_true", help="also evidence and logs, which are most of a run")
     for command in (push, pull):
-        command.add_argument(
-            "--repository", type=_named, required=True, metavar="HOST/PATH", help="where runs are kept"
-        )
+        command.add_argument("--repository", type=_named, required=True, metavar="HOST/PATH", help="where runs are")
 
 
 def _replay(command: argparse.ArgumentParser) -> None:
@@ -299,9 +297,7 @@ def _replay(command: argparse.ArgumentParser) -> None:
 
 def _promote(command: argparse.ArgumentParser) -> None:
     command.add_argument("run", type=_path, metavar="RUN", help="a run folder with signoff.dsse.json")
-    command.add_argument(
-        "--to", type=_named, required=True, metavar="ENV", help="an environment of the run's pipeline: staging"
-    )
+    command.add_argument("--to", type=_named, required=True, metavar="ENV", help="an environment of its pipeline")
     _signers(command)
     command.add_argument(
         "--digest", action="append", default=[], metavar="sha256:...", help="what is deployed: refused unless tested"
@@ -333,20 +329,14 @@ def _sign(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--replace-sign-off", action="store_true", help="instead of the signatures that are there, which are dropped"
     )
-    command.add_argument(
-        "--keyless",
-        action="store_true",
-        help="sign by the identity that this machine has (GitHub Actions), by sigstore",
-    )
+    command.add_argument("--keyless", action="store_true", help="by the identity that this machine has, by sigstore")
     command.add_argument("--finish", action="store_true", help="only do what a signing that was killed had begun")
     command.add_argument("--sigstore", type=_path, metavar="FILE", help="with --keyless: a private one's trust config")
 
 
 def _rollback(command: argparse.ArgumentParser) -> None:
     command.add_argument("environment", type=_named, metavar="ENV", help="what is put back")
-    command.add_argument(
-        "--to", type=_named, required=True, metavar="CANDIDATE", help="its sha256 (or the start), or its run's id"
-    )
+    command.add_argument("--to", type=_named, required=True, metavar="CANDIDATE", help="its sha256 or its run's id")
     command.add_argument("--why", required=True, metavar="TEXT", help="kept in the ledger")
     _release(command)
 
