@@ -33,7 +33,11 @@ class Waiving:
         366.0, "longest-days", "number", "days from now on; a waiver that is valid for longer is over-broad", least=1
     )
     refuses_over_broad: bool = setting(
-        False, "refuse-over-broad", "flag", "an over-broad waiver does not count; otherwise it is reported"
+        False,
+        "refuse-over-broad",
+        "flag",
+        "an over-broad waiver does not count; otherwise it is reported. Over-broad: a longer term, or a version-range "
+        "that still holds another major release than the candidate's version, or ten minor releases on (no real end)",
     )
 
 

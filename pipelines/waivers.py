@@ -17,6 +17,8 @@ from reports.spelling import nearest
 
 DEFAULT = Path(__file__).parent / "waivers" / "default.toml"
 _ENDING = ("<", "<=", "==", "===", "~=")
+AHEAD = 10
+"""Minor releases: a range that goes on for so many has an end on paper only. So has one that holds another major."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,22 @@ class Waiver:
         except InvalidVersion:
             return False
 
+    def beyond(self, version: str) -> str:
+        """A version far ahead of this one that the range still lets by, though nobody has seen it; "" where it ends
+        before: within the same major release, and less than AHEAD minor ones on."""
+        if not self.range or not self.covers(version):
+            return ""
+        major, minor = (*Version(version).release, 0)[:2]
+        later = [f"{major}.{minor + AHEAD + more}" for more in (0, 1)]
+        later += [f"{major + more}.{point}" for more in (1, 2, 1000) for point in (0, 1)]
+        # A range without any end, of whatever holes, goes on for ever.
+        endless = not any(item.operator in _ENDING for item in SpecifierSet(self.range))
+        return next(filter(self.covers, later), later[0] if endless else "")
+
     @property
-    def has_upper_end(self) -> bool:
-        """Whether the range ends somewhere, so that a version of next year is not let by already."""
-        return not self.range or any(item.operator in _ENDING for item in SpecifierSet(self.range))
+    def from_the_first(self) -> bool:
+        """Whether the range holds every version that there was before."""
+        return bool(self.range) and self.covers("0")
 
     @property
     def version(self) -> str:

@@ -45,8 +45,10 @@ def _over_broad(waiver: Waiver, case: Case) -> list[str]:
     days = (waiver.expires - case.now.astimezone(datetime.UTC).date()).days
     if days > case.policy.waiving.longest:
         found.append(f"it is valid for {days} more days, and {case.policy.waiving.longest:g} is the longest term")
-    if not waiver.has_upper_end:
-        found.append(f"its range {waiver.range} has no upper end, so it lets versions by that nobody has seen")
+    component = case.candidate.component(waiver.component)
+    if component is not None and (far := waiver.beyond(component.version)):
+        reach = f"its range {waiver.range} has no real upper end: with {component.version} here it still holds {far}"
+        found.append(f"{reach}, so it lets versions by that nobody has seen")
     return found
 
 
@@ -105,4 +107,6 @@ def _more_than_needed(waiver: Waiver, item: Standing, case: Case) -> list[str]:
     others = [version for version in waiver.versions if component is not None and version != component.version]
     if others:
         found.append(f"it is also for {', '.join(others)}, and this candidate does not hold that")
+    if waiver.from_the_first:
+        found.append(f"its range {waiver.range} has no lower end, so it is for every version that there ever was")
     return found

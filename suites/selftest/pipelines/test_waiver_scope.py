@@ -57,7 +57,11 @@ def test_waiver_of_somebody_who_may_not_does_not_count() -> None:
 
 BROAD: dict[str, tuple[list[Any], dict[str, Any], str]] = {
     "too long": (FAILING, {"expires": datetime.date(2027, 11, 23)}, "365 more days, and 90 is the longest term"),
-    "no upper end": (FAILING, {"versions": (), "range": ">=1.5"}, "has no upper end"),
+    "no upper end": (FAILING, {"versions": (), "range": ">=1.5"}, "has no real upper end"),
+    "an end that nobody will see": (FAILING, {"versions": (), "range": ">=0.1,<99"}, "it still holds 1.15, so"),
+    "the next major release": (FAILING, {"versions": (), "range": ">=1.5,<2.1,!=1.15,!=1.16"}, "it still holds 2.0"),
+    "ends with holes": (FAILING, {"versions": (), "range": ">=1.5,!=2.0,!=1.15"}, "has no real upper end"),
+    "everything there ever was": (FAILING, {"versions": (), "range": "<1.6"}, "has no lower end"),
     "all tests for one": (PARTLY, {}, "1 of 2 tests fail, and it names none of them"),
     "other versions": (FAILING, {"versions": ("1.5.1", "1.5.2")}, "also for 1.5.1"),
 }
