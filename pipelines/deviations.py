@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipelines.candidate import Candidate
 from pipelines.configuration import Table, read, read_all
 from reports.model import to_json
 
@@ -46,6 +47,14 @@ def from_shown(data: Mapping[str, Any]) -> Deviation:
     names = {item.name for item in dataclasses.fields(Deviation)}
     fields = {key: value for key, value in data.items() if key in names}
     return Deviation(**{**fields, "versions": tuple(data["versions"])})
+
+
+def of_candidate(deviations: Iterable[Deviation], candidate: Candidate) -> Iterable[Deviation]:
+    """Those that are about a component of this candidate, in the very version that it has."""
+    for deviation in deviations:
+        component = candidate.component(deviation.component)
+        if component is not None and component.version in deviation.versions:
+            yield deviation
 
 
 def load(files: Iterable[Path] | None = None) -> tuple[Deviation, ...]:

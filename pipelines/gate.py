@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pipelines import clause_findings, comparing, demands, imported, integrity, key_tests, measuring, pooling, waiving
 from pipelines.candidate import Candidate
 from pipelines.case import Case
-from pipelines.deviations import Deviation
+from pipelines.deviations import Deviation, of_candidate
 from pipelines.findings import Finding, Past, worst
 from pipelines.pipeline import Stage
 from pipelines.policy import Policy
@@ -63,7 +63,7 @@ def evaluate(
         policy=policy,
         now=now,
         waivers=tuple(waivers),
-        deviations=tuple(_of_candidate(deviations, candidate)),
+        deviations=tuple(of_candidate(deviations, candidate)),
         quarantine=tuple(quarantine),
         basis=basis,
         figures=figures or {},
@@ -216,10 +216,3 @@ def _required_stages(
         elif (now - newest.decided).total_seconds() > policy.max_age:
             text = f"The decision of the stage {name} is of {newest.decided:%Y-%m-%d %H:%M} UTC and too old by now."
             yield Finding.of(Verdict.INCONCLUSIVE, text, f"Run it again: python -m pipelines run --stage {name}")
-
-
-def _of_candidate(deviations: Sequence[Deviation], candidate: Candidate) -> Iterable[Deviation]:
-    for deviation in deviations:
-        component = candidate.component(deviation.component)
-        if component is not None and component.version in deviation.versions:
-            yield deviation

@@ -235,16 +235,17 @@ def run(options: Options, environment: dict[str, str], screen: Screen, reap: Cal
     environment: for every child (it carries the lease). reap: removes what dead children left; returns what.
     """
     inputs = read_inputs(options)
+    provider = options.wishes.provider if any(stage.needs_cluster for stage in inputs.stages) else ""
     facts = {
         "profile": options.profile,
-        "provider": options.wishes.provider,
-        "nodes": options.wishes.nodes,
+        "provider": provider,
+        "nodes": None if provider in ("", "kubeconfig") else options.wishes.nodes,
         "seed": options.wishes.seed,
         "command": [Path(sys.executable).name, "-m", "pipelines", *sys.argv[1:]],
         "seatrial": {"version": VERSION, "commit": revision()},
         "machine": machine(),
         "waivers": [item.shown() for item in inputs.waivers],
-        "deviations": [item.shown() for item in inputs.deviations],
+        "deviations": [item.shown() for item in deviations.of_candidate(inputs.deviations, inputs.candidate)],
     }
     try:
         book = _open(options, inputs, facts)

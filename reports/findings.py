@@ -217,12 +217,15 @@ def _rows(run: RunFolder, catalogue: Catalogue) -> tuple[ClauseRow, ...]:
                 for clause in result.clauses:
                     by_clause.setdefault(clause, []).append(result)
         for standing in _standings(stage, catalogue, by_clause):
+            judged = catalogue.clauses.get(standing.clause) or unknown(standing.clause)
+            idle = standing.standing == "uncovered" and not judged.uncovered and not _planned(stage)
+            word = "not-in-run" if idle else standing.standing
             row = ClauseRow(
-                clause=catalogue.clauses.get(standing.clause) or unknown(standing.clause),
-                standing=standing.standing if standing.standing in STANDINGS else "could-not-run",
+                clause=judged,
+                standing=word if word in STANDINGS else "could-not-run",
                 stage=stage.name,
                 required=standing.required,
-                note=standing.note,
+                note=f"no test of stage {stage.name} was started" if idle else standing.note,
                 tests=standing.tests,
                 results=tuple(by_clause.get(standing.clause, ())),
                 waiver=waivers.get(standing.clause) if standing.standing == "waived" else None,
@@ -235,6 +238,11 @@ def _rows(run: RunFolder, catalogue: Catalogue) -> tuple[ClauseRow, ...]:
             found[known_clause.id] = ClauseRow(known_clause, standing_now)
     order = {clause: place for place, clause in enumerate(catalogue.clauses)}
     return tuple(sorted(found.values(), key=lambda row: order.get(row.clause.id, len(order))))
+
+
+def _planned(stage: Stage) -> bool:
+    """Whether the stage came as far as knowing its tests: else a clause without a test may well have some."""
+    return any(record.planned and record.planned.tests and not record.run.imported for record in stage.records)
 
 
 def _worse(one: ClauseRow, other: ClauseRow) -> ClauseRow:

@@ -31,7 +31,7 @@ run.json, keys marked * required:
                    requested=false: the user ended the pipeline before it (--stage); default true.
                    started/finished default to those of the record. A plain string is a stage with defaults.
       "finished"   RFC 3339 UTC; absent or "" while the run goes on or when it was killed
-      "profile"    "quick" | "full"        "pipeline" str       "provider" "local" | "kubeconfig" | ...
+      "profile"    "quick" | "full"        "pipeline" str       "provider" "local" | ...; "" no stage needs one
       "seed"       int                     "command"  [str]     how the run was started
       "seatrial"   {"version": str, "commit": str}
       "catalogue"  sha256 hex of the clause catalogue
@@ -83,6 +83,8 @@ _SIGNED_FILES = (
     "run.json", "candidate.json", "candidate.toml", "policy.toml", "waivers.toml", "stages.toml", "parts.json",
     "catalogue.json", "basis.json", "quarantine.toml",
 )  # fmt: skip
+_CLUSTER = ("provider", "kubeconfig", "cluster_state")
+"""Subjects of a record that was made with a cluster."""
 _PER_STAGE = ("policies/{}.toml", "decisions/{}.json", "{}/parts.json", "{}/incidents.json", "{}/figures.json")
 
 
@@ -204,6 +206,13 @@ class RunFolder:
         if stage is None or stage.decision is None:
             return Verdict.INCONCLUSIVE
         return stage.decision.verdict
+
+    @property
+    def had_cluster(self) -> bool:
+        """Whether a stage of this run came as far as having a cluster."""
+        subjects = [record.run.subjects for stage in self.stages for record in stage.records]
+        named = any(item.get(name) for item in subjects for name in _CLUSTER)
+        return named or bool(self.departures) or "cluster ready" in self.timings
 
     @property
     def used_waivers(self) -> tuple[Waiver, ...]:

@@ -10,7 +10,7 @@ from reports.failed_tests import tally_of, told_of
 from reports.findings import UNTESTED, Findings
 from reports.model import Comparison, Measurement
 from reports.render.words import clean, plural, span, when
-from reports.run_folder import Stage
+from reports.run_folder import RunFolder, Stage
 
 CALLS = {
     "regressed": "worse", "still-regressed": "worse still", "not-seen": "no drop seen",
@@ -197,10 +197,19 @@ def _untested(found: Findings) -> Block:
     return Block("Not tested", (told,) if rows else (), ("Required", "Kind", "What", "Why"), tuple(rows))
 
 
+def cluster_of(run: RunFolder) -> str:
+    """Which cluster the run had, in a few words."""
+    told = run.provider or "not stated"
+    told += f", {plural(run.nodes, 'node')}" if run.nodes else ""
+    if run.had_cluster:
+        return told
+    return f"none came up; asked for was {told}" if run.provider else "none: no stage needed one"
+
+
 def _environment(found: Findings) -> Block:
     run = found.run
     facts = {**{str(key): str(value) for key, value in run.machine.items()}}
-    facts |= {"cluster": run.provider, "nodes": "" if run.nodes is None else str(run.nodes)}
+    facts |= {"cluster": cluster_of(run)}
     facts |= {"seed": "" if run.seed is None else str(run.seed), "started": when(run.started)}
     facts["Seatrial"] = " ".join(filter(None, [run.seatrial.get("version"), run.seatrial.get("commit")]))
     rows = [(clean(key), clean(value)) for key, value in facts.items() if value]

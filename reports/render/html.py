@@ -19,12 +19,12 @@ import jinja2
 from reports import findings as findings_module
 from reports.catalogue import Catalogue
 from reports.failed_tests import tally_of
-from reports.findings import OPEN, STANDINGS, UNTESTED, Findings, Untested
+from reports.findings import OPEN, STANDINGS, UNTESTED, ClauseRow, Findings, Untested
 from reports.history import Summary, summarise
 from reports.model import Evidence, Level, Part
 from reports.reasons import informing
 from reports.render import trends, words
-from reports.render.document import headline, statistics_of
+from reports.render.document import cluster_of, headline, statistics_of
 from reports.render.files import write_atomically
 from reports.run_folder import RunFolder, Stage
 
@@ -94,6 +94,7 @@ def page_of(found: Findings, earlier: Sequence[Summary] = (), place: Path | None
         script=script,
         policy=_content_policy(style, script),
         headline=headline(found),
+        cluster=cluster_of(found.run),
         stages=[_stage_view(found, stage) for stage in found.run.stages],
         suites=[_suite_view(found, suite) for suite in found.suites],
         levels=[_level_view(found, level) for level in Level],
@@ -160,7 +161,7 @@ def _suite_view(found: Findings, suite: str) -> dict[str, Any]:
         "counts": counts,
         "judged": sum(counts[key] for key in JUDGED),
         "unjudged": sum(counts[key] for key in OPEN),
-        "duration": sum(row.duration for row in rows),
+        "duration": _test_time(rows),
         "bar": _bar(counts, len(rows)),
         "open": any(row.standing in ("fail", "missing") for row in rows),
     }
@@ -170,7 +171,13 @@ def _level_view(found: Findings, level: Level) -> dict[str, Any]:
     rows = [row for row in found.rows if row.clause.level is level]
     counts = {standing: sum(1 for row in rows if row.standing == standing) for standing in STANDINGS}
     unjudged = sum(counts[key] for key in OPEN)
-    return {"name": level.value, "counts": counts, "unjudged": unjudged, "duration": sum(row.duration for row in rows)}
+    return {"name": level.value, "counts": counts, "unjudged": unjudged, "duration": _test_time(rows)}
+
+
+def _test_time(rows: Sequence[ClauseRow]) -> float:
+    """Seconds of all tests of these clauses over all workers; one that judges several of them counts once."""
+    results = {id(result): result for row in rows for result in row.results}
+    return sum(result.duration for result in results.values())
 
 
 def _bar(counts: dict[str, int], total: int) -> list[tuple[str, float, float]]:

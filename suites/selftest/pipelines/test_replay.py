@@ -56,6 +56,12 @@ def test_real_run_replayed_under_its_own_files_is_the_same_byte_for_byte(
     assert {stage["stage"] for item in found for stage in item["stages"]} == {"dev", "production"}
 
 
+def test_real_run_names_no_cluster_and_no_deviation_of_what_it_did_not_have(real_run: Path) -> None:
+    facts = json.loads((real_run / "run.json").read_text())
+    assert (facts["provider"], facts["nodes"], facts["deviations"]) == ("", None, [])
+    assert "| cluster | none: no stage needed one |" in (real_run / "summary.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [

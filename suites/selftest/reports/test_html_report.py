@@ -181,6 +181,56 @@ def test_page_of_a_run_that_ended_before_anything_ran_is_drawn(tmp_path: Path) -
     assert page.text.startswith("! INVALID empty was not judged: this run is void no source served runc")
 
 
+def changed(folder: Path, name: str, **values: object) -> None:
+    path = folder / name
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+def test_page_names_a_cluster_only_where_one_was(tmp_path: Path) -> None:
+    folder = synthetic.write(tmp_path / "r")
+    assert "Clusterlocal, 2 nodes" in page_of(folder).text
+    changed(folder, "run.json", departures=[], timings={})
+    for record in folder.glob("*/record.jsonl"):
+        record.write_text(record.read_text().replace('"subjects"', '"objects"'))
+    assert "Clusternone came up; asked for was local, 2 nodes" in page_of(folder).text
+    changed(folder, "run.json", provider="", nodes=None)
+    assert "Clusternone: no stage needed one" in page_of(folder).text
+
+
+def test_time_of_a_suite_counts_a_test_of_several_clauses_once(tmp_path: Path) -> None:
+    folder = synthetic.write(tmp_path / "r")
+    path = folder / "dev" / "record.jsonl"
+    before = path.read_text()
+
+    def times() -> list[str]:
+        cells = [item for item in page_of(folder).all("tr") if "cni" in item.text and "clause" not in item.text]
+        return cells[0].text.split()[-2:]
+
+    once = times()
+    lines = [json.loads(line) for line in before.splitlines()]
+    names = [line["clauses"][0] for line in lines if line["kind"] == "result" and line["clauses"][0].startswith("cni.")]
+    assert len(names) > 1
+    for line in lines:
+        if line["kind"] == "result" and line["clauses"] == [names[0]]:
+            line["clauses"] = names
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert times() == once
+    assert "added up over all workers" in page_of(folder).text
+
+
+def test_stage_that_started_no_test_calls_no_clause_without_a_test(tmp_path: Path) -> None:
+    folder = synthetic.write(tmp_path / "r")
+    (folder / "staging" / "record.jsonl").unlink()
+    decision = json.loads((folder / "decisions" / "staging.json").read_text())
+    idle = [{**item, "standing": "uncovered", "tests": []} for item in decision["standings"]]
+    changed(folder, "decisions/staging.json", standings=idle, verdict="INVALID")
+    found = findings.of_folder(folder)
+    here = {item["clause"] for item in idle}
+    rows = [row for row in found.rows if row.clause.id in here and not row.clause.uncovered]
+    assert rows
+    assert {(row.standing, row.note) for row in rows} == {("not-in-run", "no test of stage staging was started")}
+
+
 def test_page_names_no_secret_of_a_text(tmp_path: Path) -> None:
     folder = synthetic.write(tmp_path / "r")
     (folder / "staging/evidence/network-policy/iptables-n1.txt").write_text("password=correct-horse\n")
