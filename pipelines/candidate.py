@@ -6,12 +6,12 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.configuration import Table, read
+from pipelines.configuration import Document, Table, read
 from reports.model import Component, Source, to_json
 from reports.redact import redact
 from reports.spelling import nearest, unfilled
@@ -97,8 +97,12 @@ def identities(source: Source) -> frozenset[str]:
     return frozenset(declared - {""})
 
 
-def load(path: Path) -> Candidate:
-    """Read a candidate file. Misconfigured: every mistake in it, each with file, line and field."""
+def load(path: Path, *, is_here: bool = False) -> Candidate:
+    """Read a candidate file. Misconfigured: every mistake in it, each with file, line and field.
+
+    is_here: its parts are to come from this machine, so that files it names have to be there. A run's own copy is read
+    anywhere.
+    """
     document = read(path)
     root = document.root()
     release = root.table("release")
@@ -113,6 +117,8 @@ def load(path: Path) -> Candidate:
             table.problem("name", f'the component "{component.name}" is already declared above. Keep one of the two.')
         components.append(component)
     root.finish()
+    if is_here:
+        _require_files(document, components)
     document.require_clean()
     digest = _digest(name, version, description, components)
     return Candidate(name, version, description, tuple(_absolute(item, path) for item in components), digest, path)
@@ -180,10 +186,24 @@ def _check_shape(table: Table, name: str, value: str) -> None:
         table.problem(name, f"{redact(value)!r:.80} cannot be right: it must be {_SHAPES[name][1]}.")
 
 
-def _absolute(component: Component, path: Path) -> Component:
+def _require_files(document: Document, components: Sequence[Component]) -> None:
+    """Note every path that is not a file."""
+    for number, component in enumerate(components):
+        for place, source in enumerate(component.sources):
+            if source.path and not (file := _resolved(source.path, document.path)).is_file():
+                what = "is a folder" if file.is_dir() else "is no file" if file.exists() else "does not exist"
+                text = f"{file} {what}. Name the component's file; a path is relative to this file's folder."
+                document.problem(("component", number, "source", place, "path"), text)
+
+
+def _resolved(path: str, candidate: Path) -> Path:
     """Paths in a candidate are relative to the candidate file."""
+    return (candidate.parent / Path(path).expanduser()).resolve()
+
+
+def _absolute(component: Component, path: Path) -> Component:
     sources = tuple(
-        dataclasses.replace(source, path=str((path.parent / source.path).resolve())) if source.path else source
+        dataclasses.replace(source, path=str(_resolved(source.path, path))) if source.path else source
         for source in component.sources
     )
     return dataclasses.replace(component, sources=sources)

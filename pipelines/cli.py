@@ -188,7 +188,7 @@ def _provision(given: argparse.Namespace) -> int:
 
 
 def _lock(given: argparse.Namespace) -> int:
-    candidate = load_candidate(given.candidate.resolve())
+    candidate = load_candidate(given.candidate.resolve(), is_here=True)
     print(f"{candidate.name} {candidate.version}  sha256:{candidate.digest}")
     for component in candidate.components:
         for source in component.sources:

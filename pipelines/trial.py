@@ -93,7 +93,7 @@ def read_inputs(options: Options) -> Inputs:
     Misconfigured or HarnessError: a file of the user's, or one of ours, cannot be used, or names what there is not.
     """
     catalogue = clauses.load()
-    candidate = load_candidate(options.candidate)
+    candidate = load_candidate(options.candidate, is_here=True)
     chosen = pipeline.load(options.pipeline, options.profile)
     if options.policy is not None:
         stages = tuple(dataclasses.replace(stage, policy=options.policy) for stage in chosen.stages)

@@ -9,6 +9,7 @@ import pytest
 
 from pipelines import candidate, pipeline, policy, waivers
 from pipelines.arguments import CANDIDATE
+from pipelines.cli import main
 from pipelines.configuration import Misconfigured, line_index
 
 GOOD = CANDIDATE.read_text()
@@ -75,6 +76,30 @@ def test_own_driver_by_path_is_one_more_entry(tmp_path: Path) -> None:
     assert candidate.load(tmp_path / "mine.toml")
     told = problems(tmp_path / "mine.toml", text + args.replace("{}", "{nodeid}"))
     assert told.endswith("args: nothing is filled in for {nodeid}. Did you mean {node_id}?")
+
+
+@pytest.mark.parametrize(("path", "words"), [("drivr", "does not exist"), (".", "is a folder"), ("~/x", "/x does not")])
+@pytest.mark.parametrize("command", ["lock", "run"])
+def test_path_source_that_is_no_file_is_told_with_its_line(
+    command: str, path: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = '[release]\nname = "mine"\n[[component]]\nname = "csi-driver"\nversion = "1"\n'
+    text += f'[[component.source]]\nkind = "path"\npath = "{path}"\n'
+    (tmp_path / "mine.toml").write_text(text)
+    assert main([command, "--candidate", str(tmp_path / "mine.toml")]) == 3
+    told = capsys.readouterr().err
+    assert f"{tmp_path / 'mine.toml'}:8: component[1].source[1].path: " in told
+    assert words in told
+    assert "~" not in told
+    candidate.load(tmp_path / "mine.toml")  # a run's copy, read on another machine
+
+
+def test_path_source_that_is_there_is_locked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = '[release]\nname = "mine"\n[[component]]\nname = "csi-driver"\nversion = "1"\n'
+    (tmp_path / "mine.toml").write_text(f'{text}[[component.source]]\nkind = "path"\npath = "driver"\n')
+    (tmp_path / "driver").touch()
+    assert main(["lock", "--candidate", str(tmp_path / "mine.toml")]) == 0
+    assert f"path       {tmp_path / 'driver'}  (not pinned)" in capsys.readouterr().out
 
 
 def test_address_with_a_password_is_refused_without_showing_it(tmp_path: Path) -> None:
