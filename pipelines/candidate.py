@@ -65,6 +65,7 @@ _SHAPES = {
         "an address that starts with https:// and names no user or password (this file is kept with every run)",
     ),
 }
+_PIN = re.compile(r"h1:[A-Za-z0-9+/]{43}=|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,16 @@ class Candidate:
             "description": self.description,
             "components": to_json(self.components),
         }
+
+
+def declared_at(path: Path, told: str) -> str:
+    """The file and line of the first sum or digest in a candidate file that a text names; "" where it names none."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return ""
+    found = (number for number, line in enumerate(lines, 1) if any(pin in told for pin in _PIN.findall(line)))
+    return next((f"{path}:{number}" for number in found), "")
 
 
 def identities(source: Source) -> frozenset[str]:

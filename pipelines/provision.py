@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any
 
 from pipelines import stages
+from pipelines.candidate import declared_at
 from pipelines.logbook import write
 from pipelines.provisioning import wanted
 from pipelines.trial import Inputs
@@ -40,7 +41,7 @@ def provision(inputs: Inputs, *, as_json: bool, install: bool, for_pytest: bool 
     except EnvironmentUnfit as error:
         return _failed(tell, Verdict.INCONCLUSIVE, str(error))
     except HarnessError as error:
-        return _failed(tell, Verdict.INVALID, str(error))
+        return _failed(tell, Verdict.INVALID, str(error), _remedy(inputs.candidate.path, str(error)))
     except OSError as error:
         text = f"{error.filename or 'this machine'}: {error.strerror or error}"
         return _failed(tell, Verdict.INCONCLUSIVE, text)
@@ -67,11 +68,21 @@ def _joined(path: Path, parts: dict[str, Part]) -> dict[str, Part]:
     return joined
 
 
-def _failed(tell: _Lines | None, verdict: Verdict, text: str) -> int:
+def _remedy(candidate: Path, text: str) -> str:
+    """What to do where something that came is not what the candidate declares."""
+    place = declared_at(candidate, text.partition("expected:")[2].partition("actual:")[0])
+    if not place:
+        return ""
+    return (
+        f"{place} declares what was expected. Correct it if it is a mistake; if it is not, somebody changed what came."
+    )
+
+
+def _failed(tell: _Lines | None, verdict: Verdict, text: str, remedy: str = "") -> int:
     if tell:
-        tell.say({"error": text, "verdict": verdict.value})
+        tell.say({"error": text, "verdict": verdict.value, "remedy": remedy})
     else:
-        print(f"{verdict}: {text}", file=sys.stderr)
+        print(f"{verdict}: {text}" + (f"\n  what to do: {remedy}" if remedy else ""), file=sys.stderr)
     return verdict.exit_code
 
 

@@ -139,7 +139,8 @@ class Provisioning:
             if self.is_in_front:
                 self.screen.status(f"{len(self.parts)} of {len(self.order)} parts | {self.doing}")
         elif "error" in message:
-            self._fail(Verdict(str(message.get("verdict", "INVALID"))), str(message["error"]))
+            remedy = str(message.get("remedy", ""))
+            self._fail(Verdict(str(message.get("verdict", "INVALID"))), str(message["error"]), remedy)
         else:
             part = message["part"]
             assert isinstance(part, dict)
@@ -151,8 +152,10 @@ class Provisioning:
         files = f"{len(part.files)} file{'s' if len(part.files) != 1 else ''}"
         self.screen.event(f"part {len(self.parts)}/{len(self.order)}: {part.component} {part.version} ({files})", "dim")
 
-    def _fail(self, verdict: Verdict, text: str) -> None:
-        remedy = f"The log {self.log} has the details; python -m pipelines doctor says what this machine lacks."
+    def _fail(self, verdict: Verdict, text: str, remedy: str = "") -> None:
+        remedy = (
+            remedy or f"The log {self.log} has the details; python -m pipelines doctor says what this machine lacks."
+        )
         self.failed = Finding.of(verdict, text, remedy)
         self._notify()
 
