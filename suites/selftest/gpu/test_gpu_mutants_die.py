@@ -68,6 +68,7 @@ def test_foreign_plugin_in_a_folder_is_judged(tmp_path: Path) -> None:
 
 
 def test_folder_without_plugin_could_not_run_and_says_why(tmp_path: Path) -> None:
+    (tmp_path / "k").mkdir()
     options = ["--device-plugin-dir", str(tmp_path / "k"), "--device-plugin-patience", "1"]
     found = results_of(tmp_path / "run", [*options, "-k", "test_options"])
     assert {one.outcome for one in found} == {Outcome.COULD_NOT_RUN}
