@@ -54,19 +54,11 @@ def _parser() -> argparse.ArgumentParser:
         "promote", help="python -m pipelines promote, with annotations and a summary (LEDGER_KEY: a PEM)"
     )
     promote.add_argument("--folder", type=Path, required=True, metavar="DIR", help="where the signed run is")
-    for name in ("--to", "--by", "--target", "--deployments", "--keys", "--threshold", "--roles", "--ledger-trust"):
+    kept = ("--to", "--by", "--why", "--overwrite", "--target", "--deployments", "--ledger-trust")
+    for name in (*kept, "--keys", "--threshold", "--roles"):
         promote.add_argument(name, required=True, metavar="VALUE", help="as python -m pipelines promote has it")
     back = steps.add_parser("rollback", help="python -m pipelines rollback, in the same way")
-    for name in (
-        "--environment",
-        "--to",
-        "--why",
-        "--by",
-        "--overwrite",
-        "--target",
-        "--deployments",
-        "--ledger-trust",
-    ):
+    for name in ("--environment", *kept):
         back.add_argument(name, required=True, metavar="VALUE", help="as python -m pipelines rollback has it")
     return top
 

@@ -105,7 +105,7 @@ def promote(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Call `python -m pipelines promote`; why it refuses becomes an annotation, what it did the summary."""
     _, run = artifacts.only(options.folder, artifacts.here(environment))
     workspace = Path(environment.get("GITHUB_WORKSPACE", "."))
-    argv = ["promote", str(run), f"--to={options.to}", f"--threshold={options.threshold}"]
+    argv = ["promote", str(run), f"--to={options.to}", f"--threshold={options.threshold}", f"--why={options.why}"]
     argv += [f"--roles={workspace / options.roles}"] if options.roles else []
     argv += [f"--key={workspace / name}" for name in _lines(options.keys)]
     return _released(argv, options, environment, f"Promotion to {options.to}", (options.to, "promoted"))
@@ -113,8 +113,7 @@ def promote(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
 
 def rollback(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Call `python -m pipelines rollback` in the same way."""
-    argv = ["rollback", f"--to={options.to}", f"--why={options.why}", f"--overwrite={options.overwrite}"]
-    argv += ["--", options.environment]
+    argv = ["rollback", f"--to={options.to}", f"--why={options.why}", "--", options.environment]
     title = f"Rollback of {options.environment}"
     return _released(argv, options, environment, title, (options.environment, "rolled back"))
 
@@ -130,6 +129,7 @@ def _released(
     that none that begins with a hyphen is read as another."""
     workspace = Path(environment.get("GITHUB_WORKSPACE", "."))
     shared = [f"--target={options.target}", f"--by={options.by}", f"--deployments={workspace / options.deployments}"]
+    shared += [f"--overwrite={options.overwrite}"]
     shared += [f"--ledger-trust={workspace / name}" for name in _lines(options.ledger_trust)]
     with _key_file(environment.get("LEDGER_KEY", ""), "SEATRIAL_LEDGER_KEY") as key:
         status, said = _call([argv[0], *shared, f"--ledger-key={key}", *argv[1:]], title)

@@ -148,8 +148,9 @@ def test_project_s_own_gate_waits_for_tests_and_trial(machine: Machine) -> None:
     assert "The job tests failed" in decided.text
 
 
-def release(machine: Machine, artifact: str, environment: str = "dev") -> Job:
+def release(machine: Machine, artifact: str, environment: str = "dev", **inputs: str) -> Job:
     given = {"artifact": artifact, "environment": environment, "keys": "release.pub.pem\n", "branch": "deployments"}
+    given |= inputs
     return machine.job("promote.yml", "promote", inputs=given, secrets={"SEATRIAL_LEDGER_KEY": key(machine, "ledger")})
 
 
@@ -262,6 +263,31 @@ def test_environment_is_put_back_with_a_reason_and_a_change_by_hand_is_refused(m
     assert "dev: not rolled back" in refused.summary
     assert back(machine, promoted[1], overwrite="nobody knows who did it").result == "success"
     assert json.loads(shown(branch))["signoff"]["run"] == promoted[1]
+
+
+def test_older_release_is_promoted_only_with_a_reason_and_over_a_change_by_hand_too(
+    machine: Machine, branch: Path
+) -> None:
+    signed = []
+    for attempt, version in ((1, "7"), (2, "8")):
+        machine.attempt = attempt
+        release_file = machine.workspace / "candidate.toml"
+        release_file.write_text(runs.RELEASE.replace('version = "7"', f'version = "{version}"'))
+        trial(machine)
+        signed.append(sign(machine, f"seatrial-trial-attempt-{attempt}").outputs["artifact"])
+    assert release(machine, signed[1]).result == "success"
+    newer = json.loads(shown(branch))["signoff"]["run"]
+    refused = release(machine, signed[0])
+    assert refused.result == "failure"
+    assert any("has a newer release" in line for line in refused.annotations)
+    assert release(machine, signed[0], why="--8 loses data").result == "success"
+    there = json.loads(shown(branch))
+    assert there["signoff"]["run"] != newer
+    assert there["why"] == "--8 loses data"
+    (machine.workspace / "deployments" / "dev.json").write_text("by hand")
+    assert release(machine, signed[1]).result == "failure"
+    assert release(machine, signed[1], overwrite="nobody knows who did it").result == "success"
+    assert json.loads(shown(branch))["signoff"]["run"] == newer
 
 
 def shown(remote: Path) -> str:
