@@ -1,0 +1,1 @@
+"""Cluster API: the real controllers on a local cluster, and what our provider and templates make of them."""

@@ -1,0 +1,123 @@
+"""What a user is told when a cluster does not come up, and that nothing is left of one that was killed half made."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fixtures.clusters import own_namespaces
+from fixtures.clusters.capi import template
+from fixtures.clusters.capi.cluster import CapiCluster
+from fixtures.clusters.capi.provider import CapiProvider, Request
+from fixtures.clusters.capi.words import CORE
+from fixtures.clusters.provider import ClusterFailed, ClusterSpec
+from fixtures.clusters.state import read_state
+from fixtures.lease import leases, reap
+from fixtures.wait import wait_until
+from suites.selftest.capi.bench import Bench
+from suites.selftest.capi.samples import values_for
+
+pytestmark = pytest.mark.full
+ROOT = Path(__file__).resolve().parents[3]
+_CREATE = """
+import sys
+from pathlib import Path
+from fixtures.clusters import access
+from fixtures.clusters.capi.provider import CapiProvider, Request
+from fixtures.clusters.provider import ClusterSpec
+from fixtures.plugin import read_parts
+request = Request(access.find([Path(sys.argv[1])]), "in-memory", {"machine_startup": "300s"})
+CapiProvider(request).create(ClusterSpec("killed", read_parts(None), Path(sys.argv[2])))
+"""
+
+
+def _ours(bench: Bench) -> list[Any]:
+    return own_namespaces.find(bench.api)
+
+
+def _without(name: str, kind: str, limit: float) -> template.Template:
+    """A template that lacks all objects of a kind, and gives up soon."""
+    whole = template.load(name)
+    kept = tuple(item for item in whole.objects if item["kind"] != kind)
+    return dataclasses.replace(whole, objects=kept, limit=limit)
+
+
+def test_cluster_that_does_not_come_up_is_explained_and_removed(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(template, "load", lambda name: _without(name, "DevCluster", 8.0))
+    told: list[str] = []
+    spec = ClusterSpec("broken", bench.parts, tmp_path / "broken", tell=told.append)
+    with pytest.raises(ClusterFailed) as raised:
+        CapiProvider(Request(bench.access, "in-memory")).create(spec)
+    text = str(raised.value)
+    assert text.startswith("cluster broken is not Available after 8 s (cluster ")
+    assert "Cluster broken: InfrastructureReady is False" in text
+    assert "DevCluster broken: is not there" in text
+    assert any("machines: none yet" in line for line in told)
+    state = read_state(tmp_path / "broken")
+    assert (state["phase"], state["left"]) == ("failed", [])
+    assert _ours(bench) == []
+
+
+def test_template_that_the_apiserver_refuses_makes_nothing(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = template.load("in-memory")
+    cluster = {**whole.objects[0], "spec": {**whole.objects[0]["spec"], "regoin": "nowhere"}}
+    broken = dataclasses.replace(whole, objects=(cluster, *whole.objects[1:]))
+    monkeypatch.setattr(template, "load", lambda _: broken)
+    with pytest.raises(ClusterFailed, match=r"template in-memory is refused:\nCluster refused: .*regoin"):
+        CapiProvider(Request(bench.access, "in-memory")).create(ClusterSpec("refused", bench.parts, tmp_path))
+    assert bench.objects.list(CORE, "Cluster") == []
+    assert _ours(bench) == []
+
+
+def test_infrastructure_that_is_not_installed_is_named_with_what_installs_it(bench: Bench, tmp_path: Path) -> None:
+    request = Request(bench.access, "aws", values_for("aws", tmp_path))
+    with pytest.raises(ClusterFailed, match=r"AWSCluster .*clusterctl init --infrastructure aws"):
+        CapiProvider(request).create(ClusterSpec("nowhere", bench.parts, tmp_path / "state"))
+    assert _ours(bench) == []
+
+
+def test_cluster_of_a_killed_run_is_found_and_removed_by_its_label(bench: Bench, tmp_path: Path) -> None:
+    argv = [sys.executable, "-c", _CREATE, str(bench.local.kubeconfig), str(tmp_path / "killed")]
+    owner = subprocess.Popen(argv, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    try:
+        wait_until(
+            "machines of the cluster are on their way", lambda: read_state(tmp_path / "killed"), 90,
+            accept=lambda state: "1 Prov" in state.get("doing", ""),
+        )  # fmt: skip
+        space = read_state(tmp_path / "killed")["namespace"]
+        assert not any(line.startswith("namespace") for line in own_namespaces.clean(bench.access)), "its owner lives"
+    finally:
+        owner.send_signal(signal.SIGKILL)
+        owner.wait()
+    assert any(line.startswith("DevMachine ") for line in bench.left_in(space))
+    reap()
+    assert own_namespaces.clean(bench.access) == [f"namespace {space}"]
+    assert (bench.left_in(space), _ours(bench)) == ([], [])
+    assert read_state(tmp_path / "killed")["label"] not in [held.label for held in leases()]
+
+
+def test_cluster_is_joined_from_its_folder_and_its_conditions_are_kept(bench: Bench, tmp_path: Path) -> None:
+    made = bench.create(tmp_path / "state", workers=0)
+    try:
+        joined = CapiProvider().attach(tmp_path / "state")
+        assert isinstance(joined, CapiCluster)
+        assert joined.plan == made.plan
+        joined.collect_logs(tmp_path / "logs")
+        assert (tmp_path / "logs" / "machines.json").read_text().count('"kind": "Machine"') == 1
+        with pytest.raises(ClusterFailed, match="is running from"):
+            bench.create(tmp_path / "state")
+    finally:
+        assert made.destroy() == []
+    with pytest.raises(ClusterFailed, match="no cluster of ours is running"):
+        CapiProvider().attach(tmp_path / "state")

@@ -1,0 +1,69 @@
+"""The settings file: what it says is taken whole, and what cannot be right is named with file and key."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from fixtures.clusters.capi import settings
+from fixtures.clusters.capi.provider import CapiProvider
+from fixtures.clusters.provider import ClusterFailed, ClusterSpec
+from fixtures.plugin import Parts
+
+
+@pytest.fixture
+def kubeconfig(tmp_path: Path) -> Path:
+    """Of a management cluster that nobody asks anything."""
+    path = tmp_path / "kubeconfig"
+    content = {
+        "apiVersion": "v1", "kind": "Config", "current-context": "management",
+        "clusters": [{"name": "management", "cluster": {"server": "https://192.0.2.1:6443"}}],
+        "users": [{"name": "management", "user": {}}],
+        "contexts": [{"name": "management", "context": {"cluster": "management", "user": "management"}}],
+    }  # fmt: skip
+    path.write_text(json.dumps(content))
+    return path
+
+
+def _written(folder: Path, text: str) -> Path:
+    path = folder / "cluster.toml"
+    path.write_text(text)
+    return path
+
+
+def test_settings_are_taken_whole_with_files_beside_them(kubeconfig: Path, tmp_path: Path) -> None:
+    text = f'template = "aws"\nlife_hours = 3\n[management]\nkubeconfig = "{kubeconfig}"\n'
+    read = settings.load(_written(tmp_path, text + '[values]\nregion = "eu-west-1"\naddons = "addons.yaml"\n'))
+    assert (read.template, read.life, read.management.server) == ("aws", 3, "https://192.0.2.1:6443")
+    assert read.values == {"region": "eu-west-1", "addons": str(tmp_path / "addons.yaml")}
+    assert read.where.endswith("cluster.toml, values")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("template = aws", "cluster.toml is not TOML"),
+        ("[values]\n", "cluster.toml: template is not given; there are aws, azure, gcp, in-memory, tinkerbell"),
+        ('template = "aws"\nlife_hours = 0', r"life_hours: 0 is not a whole number from 1 to 168"),
+        ('template = "aws"\nvalues = 1', r"values is not a table; write \[values\]"),
+        ('template = "aws"\ntemplat = 1', 'there is no templat. Did you mean "template"'),
+        ('template = "aws"\n[management]\ncontex = "x"', 'there is no management.contex. Did you mean "context"'),
+        ('template = "aws"\n[management]\nkubeconfig = "/no/such"', "/no/such cannot be read"),
+    ],
+)
+def test_settings_that_cannot_be_right_are_refused_by_name(text: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(ClusterFailed, match=said):
+        settings.load(_written(tmp_path, text))
+
+
+def test_suites_are_not_run_on_a_simulated_cluster(kubeconfig: Path, tmp_path: Path) -> None:
+    spec = ClusterSpec("judged", Parts({}, "none"), tmp_path / "state")
+    with pytest.raises(ClusterFailed, match="--cluster-file"):
+        CapiProvider().create(spec)
+    text = f'template = "in-memory"\n[management]\nkubeconfig = "{kubeconfig}"\n'
+    with pytest.raises(ClusterFailed, match="in-memory is simulated: no pod runs"):
+        CapiProvider().create(dataclasses.replace(spec, settings=_written(tmp_path, text)))
+    assert not (tmp_path / "state").exists()

@@ -1,0 +1,99 @@
+"""Templates and their values: what is allowed comes out typed, and what is not is named before anything is sent."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fixtures.clusters.capi import template
+from fixtures.clusters.capi.values import WrongValues
+from fixtures.clusters.provider import ClusterFailed
+from suites.selftest.capi.samples import OURS, values_for
+
+CLOUDS = ("aws", "azure", "gcp", "tinkerbell")
+
+
+def _kind(objects: list[dict[str, Any]], kind: str) -> dict[str, Any]:
+    return next(item for item in objects if item["kind"] == kind)
+
+
+@pytest.mark.parametrize("name", template.names())
+def test_template_with_fitting_values_is_rendered_whole(name: str, tmp_path: Path) -> None:
+    made = template.load(name).render(OURS, values_for(name, tmp_path) | {"workers": 3})
+    assert _kind(made, "MachineDeployment")["spec"]["replicas"] == 3
+    assert {item["metadata"]["namespace"] for item in made} == {OURS.namespace}
+    assert "${" not in str(made)
+
+
+@pytest.mark.parametrize("name", CLOUDS)
+def test_template_without_a_required_value_says_which_and_what_it_has_to_be(name: str, tmp_path: Path) -> None:
+    given = values_for(name, tmp_path)
+    del given["kubernetes_version"]
+    with pytest.raises(WrongValues, match=r"cluster.toml: kubernetes_version is not given; .*like v1.37.2"):
+        template.load(name).render(OURS, given, "cluster.toml")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "given", "allowed"),
+    [
+        ("in-memory", "workers", "two", "a whole number from 0 to 50"),
+        ("in-memory", "workers", True, "a whole number from 0 to 50"),
+        ("in-memory", "control_planes", 2, "an odd whole number from 1 to 7"),
+        ("in-memory", "kubernetes_version", "1.36", "a Kubernetes version like v1.37.2"),
+        ("aws", "region", "europe", "an AWS region, like eu-west-1"),
+        ("aws", "api_allowed_from", "0.0.0.0/0", "of a prefix of at least /8"),
+        ("aws", "identity_kind", "AWSClusterStaticIdentity", "one of AWSClusterControllerIdentity, AWSClusterRoleI"),
+        ("aws", "addons", "/no/such/file", "the path of a file that can be read"),
+        ("gcp", "image", "my-image", "an image, like projects/"),
+        ("azure", "subscription", "mine", "a subscription id"),
+        ("tinkerbell", "endpoint", "192.0.2.0/24", "an IP address like"),
+    ],
+)  # fmt: skip
+def test_wrong_value_is_named_with_what_is_allowed(
+    name: str, value: str, given: Any, allowed: str, tmp_path: Path
+) -> None:
+    fitting = values_for(name, tmp_path)
+    assert template.load(name).render(OURS, fitting)
+    with pytest.raises(WrongValues) as raised:
+        template.load(name).render(OURS, fitting | {value: given})
+    (problem,) = raised.value.problems
+    assert problem.startswith(f"{value}: {given!r} is not ")
+    assert allowed in problem
+
+
+def test_every_mistake_is_told_at_once_with_the_nearest_name() -> None:
+    with pytest.raises(WrongValues) as raised:
+        template.load("in-memory").render(OURS, {"wokers": 1, "control_planes": 0})
+    assert len(raised.value.problems) == 2
+    assert "there is no value 'wokers'. Did you mean \"workers\"?" in raised.value.problems
+
+
+def test_unknown_template_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(ClusterFailed, match=r'no cluster template .inmemory.\. Did you mean "in-memory"'):
+        template.load("inmemory")
+
+
+def test_optional_value_that_is_not_given_takes_its_field_with_it(tmp_path: Path) -> None:
+    given = values_for("aws", tmp_path)
+    with_ami = _kind(template.load("aws").render(OURS, given), "AWSMachineTemplate")
+    del given["ami"]
+    without = _kind(template.load("aws").render(OURS, given), "AWSMachineTemplate")
+    assert with_ami["spec"]["template"]["spec"]["ami"] == {"id": "ami-0123456789abcdef0"}
+    assert "ami" not in without["spec"]["template"]["spec"]
+
+
+@pytest.mark.parametrize(("name", "kind", "field"), [
+    ("aws", "AWSCluster", "additionalTags"), ("gcp", "GCPCluster", "additionalLabels"),
+    ("azure", "AzureCluster", "additionalTags"),
+])  # fmt: skip
+def test_everything_in_a_cloud_is_marked_with_lease_owner_and_expiry(
+    name: str, kind: str, field: str, tmp_path: Path
+) -> None:
+    marked = dataclasses.replace(OURS, expires="20280101t000000z")
+    made = _kind(template.load(name).render(marked, values_for(name, tmp_path)), kind)["spec"][field]
+    assert made == {
+        "seatrial-lease": OURS.lease, "seatrial-owner": OURS.owner, "seatrial-expires": "20280101t000000z",
+    }  # fmt: skip
