@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from suites.selftest.provider.makers import KIND, LOCAL, MakerUnderTest, could_run_an_engine, engine_answers
+from suites.selftest.provider.clouds import tofu
+from suites.selftest.provider.makers import KIND, LOCAL, TOFU, MakerUnderTest, could_run_an_engine, engine_answers
 
 
 @pytest.fixture(scope="session")
@@ -24,10 +25,13 @@ def container_engine() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(params=["local", pytest.param("kind", marks=pytest.mark.full)])
+@pytest.fixture(params=["local", *(pytest.param(name, marks=pytest.mark.full) for name in ("kind", "tofu"))])
 def provider(request: pytest.FixtureRequest) -> MakerUnderTest:
     """Each provider that makes clusters, in turn."""
     if request.param == "kind":
         request.getfixturevalue("container_engine")
         return KIND
+    if request.param == "tofu":
+        tofu()
+        return TOFU
     return LOCAL

@@ -18,9 +18,10 @@ from fixtures.clusters.kind import engine as engines
 from fixtures.clusters.kind.removal import CLUSTER
 from fixtures.clusters.provider import Cluster, ClusterFailed, ClusterSpec
 from fixtures.clusters.state import read_state
-from fixtures.lease import ENVIRONMENT_KEY
+from fixtures.lease import ENVIRONMENT_KEY, leases
 from fixtures.plugin import Parts
 from fixtures.wait import wait_until
+from suites.selftest.provider.clouds import MODULES
 from suites.selftest.provider.traces import traces_of
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -30,7 +31,8 @@ from pathlib import Path
 from fixtures.clusters.choice import maker
 from fixtures.clusters.provider import ClusterSpec
 from fixtures.plugin import read_parts
-maker(sys.argv[1]).create(ClusterSpec("selftest", read_parts(Path(sys.argv[2])), Path(sys.argv[3])))
+settings = Path(sys.argv[4]) if sys.argv[4] else None
+maker(sys.argv[1]).create(ClusterSpec("selftest", read_parts(Path(sys.argv[2])), Path(sys.argv[3]), settings=settings))
 print("ready", flush=True)
 time.sleep(600)
 """
@@ -49,12 +51,28 @@ class MakerUnderTest:
 
     def create(self, parts: Parts, folder: Path, nodes: int = 1, **more: Any) -> Cluster:
         """A cluster, Ready."""
-        return self.maker.create(ClusterSpec("selftest", parts, folder, nodes, **more))
+        settings = self.settings(parts, folder)
+        return self.maker.create(ClusterSpec("selftest", parts, folder, nodes, settings=settings, **more))
+
+    def settings(self, parts: Parts, folder: Path) -> Path | None:
+        """The file that tofu is told by: a module that makes a real Kubernetes on this machine."""
+        if self.name != "tofu":
+            return None
+        module = MODULES / "cluster_here"
+        given = {"python": sys.executable, "script": module / "cluster.py", "root": ROOT, "parts": parts.origin}
+        values = "\n".join(f'{key} = "{value}"' for key, value in {**given, "folder": folder / "made"}.items())
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "order.toml"
+        path.write_text(
+            f'module = "{module}"\nowner = "selftest"\nttl = "1h"\n[cost]\nceiling = 0\n[values]\n{values}\n'
+        )
+        return path
 
     @contextmanager
     def owner(self, parts: Parts, folder: Path) -> Iterator[subprocess.Popen[str]]:
         """A process that makes a cluster from folder and owns it; killed at the end."""
-        argv = [sys.executable, "-c", _CREATE, self.name, parts.origin, str(folder)]
+        settings = str(self.settings(parts, folder) or "")
+        argv = [sys.executable, "-c", _CREATE, self.name, parts.origin, str(folder), settings]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         made = subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, text=True)
         try:
@@ -75,11 +93,19 @@ class MakerUnderTest:
 
     def traces(self, label: str) -> list[str]:
         """A line for everything that carries the label, on this machine and in the engine."""
-        return traces_of(label) + (_in_engine(label) if self.name == "kind" else [])
+        found = traces_of(label) + (_in_engine(label) if self.name == "kind" else [])
+        if self.name == "tofu":
+            # What the module made has labels of its own; its lease is named after ours.
+            inner = [held.label for held in leases() if held.purpose == f"cluster {label}"]
+            found += [trace for one in inner for trace in traces_of(one)]
+        return found
 
 
 LOCAL = MakerUnderTest("local", ("nodes", "apiserver", "ready"))
 KIND = MakerUnderTest("kind", ("image", "kind: Preparing nodes", "kind: Starting control-plane", "created", "ready"))
+
+
+TOFU = MakerUnderTest("tofu", ("starting", "planned", "terraform_data.cluster", "ready"))
 
 
 def label_of(folder: Path) -> str:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import signal
 import stat
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -143,4 +147,31 @@ def test_plan_that_is_refused_makes_nothing(cloud: Cloud) -> None:
 def test_value_of_a_wrong_type_is_told_by_its_variable(cloud: Cloud) -> None:
     with pytest.raises(ClusterFailed, match=r"tofu plan failed: Error: Invalid value for input variable.*seconds"):
         TofuProvider().create(cloud.spec(cloud.order(seconds="soon")))
+    assert leases.leases() == []
+
+
+def test_things_that_a_killed_program_did_not_note_are_told_until_somebody_looked(cloud: Cloud) -> None:
+    with ThreadPoolExecutor() as pool:
+        creation = pool.submit(TofuProvider().create, cloud.spec(cloud.order(seconds=600)))
+        wait_until("the second thing is begun", lambda: "first.second" in cloud.things, 120, interval=0.01)
+        for pid in cloud.work().work.others():
+            os.kill(pid, signal.SIGKILL)
+        with pytest.raises(ClusterFailed, match=r"tofu apply failed: (?s:.*)terraform_data.first of .*perhaps made"):
+            creation.result(120)
+    work = cloud.work().work
+    for _ in range(2):
+        told = cloud.work().destroy()
+        assert [line for line in told if line.startswith("left: terraform_data.second")]
+        assert told[-1].endswith(f"seatrial-lease = {work.label}; once it is gone, remove {work.folder}")
+    shutil.rmtree(work.folder)
+    assert leases.leases()[0].release() == [f"folder {work.folder.parent}"]
+    assert leases.leases() == []
+
+
+def test_program_that_is_none_is_refused_before_anything_is_made(cloud: Cloud) -> None:
+    order = cloud.order()
+    for program, said in (("no-such-tofu", "there is no no-such-tofu"), ("/bin/true", "is no OpenTofu or Terraform")):
+        order.write_text(f'program = "{program}"\n' + cloud.order().read_text())
+        with pytest.raises(ClusterFailed, match=said):
+            TofuProvider().create(cloud.spec(order))
     assert leases.leases() == []
