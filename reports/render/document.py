@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from reports.attempts import Told
 from reports.failed_tests import tally_of, told_of
-from reports.findings import UNTESTED, Findings
+from reports.findings import OPEN, UNTESTED, Findings
 from reports.model import Comparison, Measurement
 from reports.render.words import clean, plural, span, when
 from reports.run_folder import RunFolder, Stage
@@ -17,6 +17,15 @@ CALLS = {
     "no-basis": "nothing to compare with", "no-sample": "no result",
 }  # fmt: skip
 
+COMPARED = (
+    "Clause", "Judgement", "Failures now", "Failures before", "p", "Least p possible", "p adjusted",
+    "Smallest drop that would show",
+)  # fmt: skip
+MEASURED = ("Figure", "Standing", "Better", "Value", "Limit", "May be worse by", "Last sign-off")
+
+KINDS = ("error of the harness", "blocks", "in quarantine", "waived", "informs")
+"""Of failures, the gravest first."""
+
 TALLY = {
     "pass": "Pass", "flaky": "On a retry", "fail": "Fail", "could-not-run": "Could not run",
     "not-applicable": "Not applicable", "error": "Error", "missing": "No result",
@@ -25,12 +34,19 @@ TALLY = {
 
 @dataclass(frozen=True)
 class Block:
-    """A heading, then lines, then a table. Texts are cleaned and not escaped."""
+    """A heading, then lines, then a table, its most important rows first. Texts are cleaned and not escaped.
+
+    place: where report.html has all of it. weighty: how many rows a reader in a hurry needs (None: each counts).
+    is_background: nothing that a decision hangs on.
+    """
 
     heading: str
     lines: tuple[str, ...] = ()
     header: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = field(default=())
+    place: str = ""
+    weighty: int | None = None
+    is_background: bool = False
 
 
 def headline(found: Findings) -> str:
@@ -60,12 +76,14 @@ def blocks_of(found: Findings) -> tuple[Block, ...]:
     made = (
         _remedies(found),
         _stages(found),
+        _clauses(found),
         _failures(found),
         *statistics_of(found),
         _waivers(found),
         _untested(found),
         _environment(found),
         _components(found),
+        _files(found),
         _evidence(found),
         _digests(found),
     )
@@ -74,7 +92,7 @@ def blocks_of(found: Findings) -> tuple[Block, ...]:
 
 def _remedies(found: Findings) -> Block:
     rows = [(clean(group.remedy), clean(" ".join(group.lines))) for group in found.remedies_grouped]
-    return Block("What would let it go on", (), ("Do this", "Because"), tuple(rows))
+    return Block("What would let it go on", (), ("Do this", "Because"), tuple(rows), "verdict")
 
 
 def _stages(found: Findings) -> Block:
@@ -87,7 +105,18 @@ def _stages(found: Findings) -> Block:
         rows.append((clean(stage.name), verdict, *(str(tally[key]) for key in TALLY)))
     header = ("Stage", "Verdict", *TALLY.values())
     facts = f"Run {found.run.id}, profile {found.run.profile or 'not stated'}, took {_took(found)}"
-    return Block("Stages", (clean(facts),), header, tuple(rows))
+    return Block("Stages", (clean(facts),), header, tuple(rows), "stages")
+
+
+def _clauses(found: Findings) -> Block:
+    """How many clauses of each suite hold."""
+    rows = []
+    for suite in found.suites:
+        counts = found.counts(suite)
+        numbers = (counts["pass"], counts["fail"], counts["waived"], sum(counts[item] for item in OPEN))
+        rows.append((clean(suite), *map(str, (*numbers, counts["not-applicable"]))))
+    header = ("Suite", "Pass", "Fail", "Waived", "Open", "Not applicable")
+    return Block("Clauses", (), header, tuple(rows), "tested")
 
 
 def _took(found: Findings) -> str:
@@ -106,7 +135,11 @@ def _failures(found: Findings) -> Block:
         )
         for item in found.failures
     ]  # fmt: skip
-    return Block("Failures", (), ("Kind", "Clause", "What is wrong", "Stage"), tuple(rows))
+    rows.sort(key=lambda row: KINDS.index(row[0]))
+    told = ", ".join(f"{kind}: {number}" for kind in KINDS if (number := sum(row[0] == kind for row in rows)))
+    return Block(
+        "Failures", (told,) if rows else (), ("Kind", "Clause", "What is wrong", "Stage"), tuple(rows), "failures"
+    )
 
 
 def statistics_of(found: Findings) -> Iterator[Block]:
@@ -115,16 +148,15 @@ def statistics_of(found: Findings) -> Iterator[Block]:
     compared = [item for decision in decisions for item in decision.comparisons]
     order = list(CALLS)
     compared.sort(key=lambda item: (order.index(item.call) if item.call in order else len(order), item.clause))
-    header = ("Clause", "Judgement", "Failures now", "Failures before", "p", "Least p possible", "p adjusted")
     rows = tuple(map(_compared, compared))
     lines = (_in_short(compared),) if compared else ()
-    yield Block("Beside the last sign-off", lines, (*header, "Smallest drop that would show"), rows)
-    header = ("Figure", "Standing", "Better", "Value", "Limit", "May be worse by", "Last sign-off")
+    worse = sum(item.call in ("regressed", "still-regressed") for item in compared)
+    yield Block("Beside the last sign-off", lines, COMPARED, rows, "statistics", worse)
     measured = [item for decision in decisions for item in decision.measurements]
-    yield Block("Measured figures", (), header, tuple(map(_measured, measured)))
+    yield Block("Measured figures", (), MEASURED, tuple(map(_measured, measured)), "statistics")
     told = [(stage, test) for stage in found.run.stages for test in told_of(stage)]
-    rows = tuple(_retries(told))
-    yield Block("Run again, flaky or in quarantine", (), ("Test", "Attempts", "What it came to"), rows)
+    header = ("Test", "Attempts", "What it came to")
+    yield Block("Run again, flaky or in quarantine", (), header, tuple(_retries(told)), "statistics")
 
 
 def _in_short(compared: Sequence[Comparison]) -> str:
@@ -180,7 +212,7 @@ def _waivers(found: Findings) -> Block:
         for item, state in states
     ]
     header = ("Waiver", "State", "Clause", "Only this test", "Owner", "Reason", "Expires", "Link")
-    return Block("Waivers", (), header, tuple(tuple(map(clean, row)) for row in rows))
+    return Block("Waivers", (), header, tuple(tuple(map(clean, row)) for row in rows), "risk")
 
 
 def _untested(found: Findings) -> Block:
@@ -193,8 +225,11 @@ def _untested(found: Findings) -> Block:
     told = (
         f"{found.open_clauses} of {plural(len(found.rows), 'clause')} without a finding, {required} of them required. "
     )
-    told += f"Not applicable: {found.counts()['not-applicable']}. All {len(rows)} entries of the list:"
-    return Block("Not tested", (told,) if rows else (), ("Required", "Kind", "What", "Why"), tuple(rows))
+    told += f"Not applicable: {found.counts()['not-applicable']}. Of all {plural(len(rows), 'entry', 'entries')}: "
+    kinds = [item.kind for item in found.untested]
+    told += ", ".join(f"{UNTESTED[kind][0]} {kinds.count(kind)}" for kind in UNTESTED if kind in kinds) + "."
+    header = ("Required", "Kind", "What", "Why")
+    return Block("Not tested", (told,) if rows else (), header, tuple(rows), "tested", required)
 
 
 def cluster_of(run: RunFolder) -> str:
@@ -213,27 +248,33 @@ def _environment(found: Findings) -> Block:
     facts |= {"seed": "" if run.seed is None else str(run.seed), "started": when(run.started)}
     facts["Seatrial"] = " ".join(filter(None, [run.seatrial.get("version"), run.seatrial.get("commit")]))
     rows = [(clean(key), clean(value)) for key, value in facts.items() if value]
+    facts_shown = len(rows)
     rows += [("differs from production", clean(item)) for item in run.departures]
     rows += [("known deviation", clean(f"{item.component} {item.version}: {item.summary}")) for item in run.deviations]
-    return Block("Environment", (), ("Fact", "Value"), tuple(rows))
+    return Block("Environment", (), ("Fact", "Value"), tuple(rows), "environment", facts_shown, is_background=True)
 
 
 def _components(found: Findings) -> Block:
     parts = {part.component: part for part in found.run.parts}
     rows = [
-        (clean(component.name), clean(component.version), clean(parts[component.name].identity), clean(file), digest)
+        (
+            clean(component.name),
+            clean(component.version),
+            clean(parts[component.name].identity) if component.name in parts else "not provided in this run",
+        )
         for component in found.run.candidate.components
-        if component.name in parts
-        for file, digest in (parts[component.name].sha256 or {"": ""}).items()
-    ]
-    absent = [
-        (clean(component.name), clean(component.version), "", "not provided in this run", "")
-        for component in found.run.candidate.components
-        if component.name not in parts
     ]
     lines = (f"Candidate file sha256:{found.run.candidate.digest}",) if found.run.candidate.digest else ()
-    header = ("Component", "Version", "Identity", "File", "sha256")
-    return Block("Bill of materials", lines, header, (*rows, *absent))
+    header = ("Component", "Version", "Identity")
+    return Block("Bill of materials", lines, header, tuple(rows), "components", is_background=True)
+
+
+def _files(found: Findings) -> Block:
+    rows = [
+        (clean(part.component), clean(file), digest) for part in found.run.parts for file, digest in part.sha256.items()
+    ]
+    header = ("Component", "File", "sha256")
+    return Block("Files of the components", (), header, tuple(rows), "components", 0, is_background=True)
 
 
 def _evidence(found: Findings) -> Block:
@@ -242,10 +283,11 @@ def _evidence(found: Findings) -> Block:
         for failure in found.failures
         for item in failure.result.evidence
     ]
-    return Block("Evidence of failures", (), ("File", "Test", "sha256"), tuple(rows))
+    header = ("File", "Test", "sha256")
+    return Block("Evidence of failures", (), header, tuple(rows), "failures", 0, is_background=True)
 
 
 def _digests(found: Findings) -> Block:
     rows = tuple((clean(name), digest) for name, digest in found.run.digests().items())
     told = "The sign-off beside this report binds these. Check it offline: python -m pipelines verify RUN --key KEY"
-    return Block("What is signed", (told,), ("File", "sha256"), rows)
+    return Block("What is signed", (told,), ("File", "sha256"), rows, "verify", 0, is_background=True)
