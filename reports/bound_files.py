@@ -14,10 +14,12 @@ from reports.run_folder import sha256_of
 
 MANIFEST = "manifest.sha256"  # lists the evidence and the logs, bound as a whole
 NAMED = 3  # files of one kind that are named; the rest is counted
-_READ_BY_GATES = (
+_READ_LATER = (
     "*/record.jsonl", "*/record-*.jsonl", "decisions/*.json", "*/parts.json", "*/incidents.json",
-    "*/figures.json", "basis.json", "quarantine.toml",
+    "*/figures.json", "policies/*.toml", "basis.json", "candidate.*", "catalogue.json", "parts.json", "policy.toml",
+    "quarantine.toml", "run.json", "stages.toml", "waivers.toml", "report.html", "summary.md", "junit.xml", "ctrf.json",
 )  # fmt: skip
+"""What gates, promotions and people read: signed where it was there, so nobody may put it in later."""
 
 
 @dataclass
@@ -75,8 +77,7 @@ def _of_files(folder: Path, predicate: Mapping[str, Any]) -> list[str]:
     if missing:
         verb = "was signed and is" if len(missing) == 1 else "were signed and are"
         problems.append(f"{_listed(missing)} {verb} not in {folder}")
-    # A record or decision that was put in later would be shown or judged by and was never signed.
-    present = [file for pattern in _READ_BY_GATES for file in folder.glob(pattern)]
+    present = [file for pattern in _READ_LATER for file in folder.glob(pattern)]
     later = sorted({file.relative_to(folder).as_posix() for file in present} - set(signed))
     return problems + [f"{name} is in the run folder and was not signed" for name in later]
 

@@ -140,6 +140,16 @@ def test_decision_put_in_later_is_seen(folder: Path) -> None:
     assert found.problems == ("decisions/canary.json is in the run folder and was not signed",)
 
 
+@pytest.mark.parametrize("name", ["report.html", "stages.toml", "policies/dev.toml", "summary.md", "candidate.toml"])
+def test_file_that_people_and_promotions_read_cannot_be_put_in_later(folder: Path, name: str) -> None:
+    (folder / name).unlink(missing_ok=True)
+    envelope = attest.sign(folder, now=NOW)
+    assert attest.verify(envelope, now=NOW).ok
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_text("")
+    assert attest.verify(envelope, now=NOW).problems == (f"{name} is in the run folder and was not signed",)
+
+
 def test_changed_evidence_is_seen_through_the_record(folder: Path) -> None:
     file = folder / "dev/evidence.txt"
     file.write_text("seen")
