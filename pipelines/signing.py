@@ -7,19 +7,15 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from pipelines.borne_out import require_own_decisions
 from pipelines.configuration import Misconfigured
-from pipelines.recorded import read_json, require_run
-from pipelines.replay import Change, StageChange, replayed
-from reports import attest, envelope, history, keyless, verification
+from pipelines.recorded import require_run
+from reports import attest, envelope, keyless, verification
 from reports.envelope import EnvelopeError
 from reports.keyless import KeylessError
 from reports.keys import KeyFileError, load_signer
 from reports.record import RecordError
-from reports.recorder import revision
 from reports.run_folder import RunFolderError
-
-SHOWN = 3
-"""Differences of one stage that a refusal names."""
 
 
 def sign(given: argparse.Namespace) -> int:
@@ -95,50 +91,6 @@ def _told(path: Path, before: Sequence[str], *, keyless: bool, keys: Sequence[st
     if beside:
         yield f"  beside: {', '.join(beside)}"
     yield f"  until:  {predicate['notAfter']}"
-
-
-def require_own_decisions(run: Path) -> None:
-    """Misconfigured: a stage's decision is not what the gate says of its record now, so no name belongs under it."""
-    if not any(run.glob("decisions/*.json")):
-        return
-    again = replayed(run)
-    told = [again.problem] if again.problem else []
-    told += [line for stage in again.stages if (line := _objection(stage))]
-    if told:
-        raise Misconfigured([f"not signed: {text}" for text in [*told, _what_to_do(run)]])
-
-
-def _objection(stage: StageChange) -> str:
-    """What in a stage's decision the gate does not say of what the run folder holds now; "" if nothing is."""
-    if stage.was == stage.now and not stage.changes and not stage.differs:
-        return ""
-    text = f"stage {stage.stage} was decided {stage.was}; from what the run folder holds now it is {stage.now}"
-    if stage.was == stage.now:
-        text = f"stage {stage.stage} was decided {stage.was}, and from what the run folder holds now not in this way"
-    blocking = [item for item in stage.changes if not item.clause and item.now == "blocks"]
-    found = blocking or sorted(stage.changes, key=lambda item: not item.why)
-    shown = [_change(item) for item in found[:SHOWN]] or [f"{name.replace('_', ' ')} differ" for name in stage.differs]
-    more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    return f"{text}{': ' * bool(shown)}{'; '.join(shown)}{more}"
-
-
-def _change(item: Change) -> str:
-    if not item.clause:
-        return item.why.rstrip(".") if item.now else f"no longer: {item.why.rstrip('.')}"
-    return f"{item.clause}: {item.was} -> {item.now}" + (f" ({item.why.rstrip('.')})" if item.why else "")
-
-
-def _what_to_do(run: Path) -> str:
-    """Which files are not as they were when the run ended, as far as that is known, and what to do."""
-    changed = history.changes(run)
-    if changed:
-        return f"changed since the run ended: {', '.join(changed)}. Put that back as it was, or run the trial again."
-    files = "policies/, waivers.toml, quarantine.toml, basis.json, decisions/ and the records"
-    decided, here = str(read_json(run / "run.json").get("seatrial", {}).get("commit", "")), revision()
-    if decided != here:
-        text = f"decided by another Seatrial ({decided}, this is {here}), or from other files"
-        return f"{text}: sign with that one, or run the trial again."
-    return f"one of {files} is not the one that was decided by: run the trial again."
 
 
 def _finish(run: Path) -> int:

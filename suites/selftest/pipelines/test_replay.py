@@ -277,6 +277,11 @@ SPOILED = [
     ("decisions/dev.json", '"flakes": []', '"flakes": ["a::b"]', "flakes differ"),
     ("decisions/production.json", '"waivers_used": []', '"waivers_used": ["W-1"]', "waivers used differ"),
     ("run.json", '"nodes"', '"knots"', "run.json was changed after signing"),
+    ("run.json", '"name": "dev"', '"name": "deva"', "run.json names the stages deva, production"),
+    ("run.json", '"expires": "2027', '"expires": "2099', "run.json describes the waiver W-2026-001 otherwise"),
+    ("run.json", '"id": "W-2026-001"', '"id": "W-1"', "the waiver W-2026-001 is in waivers.toml alone"),
+    ("candidate.json", '"name": "tiny 1"', '"name": "tiny 2"', "candidate.json says tiny 2 ("),
+    ("candidate.json", '"version": "0.1.0"', '"version": "0.2.0"', "names other components or versions"),
 ]
 
 
