@@ -44,7 +44,7 @@ def cluster(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def images(cluster: LocalCluster) -> tuple[str, str]:
     """Two images of the node, named by their digests."""
     (node,) = cluster.local_nodes()
-    ctr = import_image(cluster.plan, Path())[:5]
+    ctr = import_image(cluster.plan.nodes[0], Path())[:5]
     found = []
     for image in (AGNHOST, PAUSE):
         listed = node.exec((*ctr, "images", "ls", f"name=={image}"), timeout=60).stdout
