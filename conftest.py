@@ -12,4 +12,5 @@ pytest_plugins = (
     "fixtures.subjects.cni",
     "fixtures.subjects.cri",
     "fixtures.subjects.gpu",
+    "fixtures.subjects.upgrade",
 )

@@ -15,7 +15,7 @@ from typing import Any
 
 from reports.model import Clause, HarnessError, Layer, Level, to_json
 
-SUITES = ("csi", "cni", "cri", "gpu")
+SUITES = ("csi", "cni", "cri", "gpu", "upgrade")
 ROOT = Path(__file__).resolve().parents[1] / "suites"
 _ID = re.compile(r"[a-z]+(\.[a-z0-9]+(-[a-z0-9]+)*){2,}")
 _REQUIRED = ("id", "level", "layer", "obligation", "section")

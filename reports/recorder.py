@@ -191,7 +191,8 @@ class Recorder:
         parts: list[dict[str, Any]] = []
         for facts in self.config.hook.pytest_seatrial_header(config=self.config):
             parts += facts.pop("parts", [])
-            header.update(facts)
+            for name, value in facts.items():  # several plugins may know something of the environment
+                header[name] = {**header.get(name, {}), **value} if isinstance(value, dict) else value
         self._write(header)
         for part in parts:
             self._write({"kind": "part", **part})

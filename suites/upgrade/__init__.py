@@ -1,0 +1,1 @@
+"""A cluster taken to the candidate with workloads running: what they and their data must not notice."""

@@ -1,0 +1,89 @@
+"""What runs in the cluster while it is upgraded: requests, pods, and the nodes that they come back to."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.clusters.workloads import Pods
+from fixtures.evidence import EvidenceFolder, Figures
+from fixtures.subjects.upgrade import manifests
+from fixtures.subjects.upgrade.trial import TIME_LIMIT, Trial
+from fixtures.subjects.upgrade.watching import longest_gap
+from fixtures.subjects.upgrade.workloads import NAMESPACE
+from fixtures.wait import WaitTimeout
+from reports.model import ClauseViolation
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(TIME_LIMIT)]
+
+
+@pytest.mark.clause("upgrade.service.answers-afterwards")
+def test_service_is_answered_from_every_node_after_the_upgrade(upgraded: Trial, figures: Figures) -> None:
+    requests = upgraded.of(manifests.WEB)
+    figures.measure("web-requests", len(requests))
+    figures.measure("web-failed-requests", sum(bool(item.error) for item in requests))
+    silent = {}
+    gaps = []
+    for node in upgraded.cluster.nodes():
+        own = [item for item in requests if item.node == node.name]
+        gaps.append(longest_gap([(item.at, not item.error) for item in own]))
+        last = [item.error for item in own[-10:]]
+        if not last or any(last):
+            silent[node.name] = last
+    figures.measure("web-longest-gap-seconds", max(gaps))
+    if silent:
+        raise ClauseViolation(
+            "a Service is not answered after the upgrade", expected="ten answers in a row from each node", actual=silent
+        )
+
+
+@pytest.mark.clause("upgrade.pods.budget-is-kept")
+def test_disruption_budget_is_kept_while_nodes_are_drained(upgraded: Trial, figures: Figures) -> None:
+    seen = [look for look in upgraded.looks if not look.error]
+    assert seen, "the API was never seen: nothing is proven"
+    figures.measure("web-fewest-ready-pods", min(len(look.ready) for look in seen))
+    least = int(manifests.budget()["spec"]["minAvailable"])
+    for look in seen:
+        if len(look.ready) < least:
+            raise ClauseViolation(
+                f"fewer pods were ready than the budget demands, {look.at - upgraded.begun:.1f} s into the upgrade",
+                expected=f"at least {least}", actual=look.ready,
+            )  # fmt: skip
+
+
+@pytest.mark.clause("upgrade.pods.undrained-pods-run-on")
+def test_pods_that_are_not_drained_keep_their_containers(completed: Trial) -> None:
+    before, after = completed.agents_before, completed.workloads.agents()
+    assert len(before) == len(completed.cluster.nodes()), "not every node had an undrained pod: nothing is proven"
+    if before != after:
+        raise ClauseViolation("a pod that was not drained was started again", expected=before, actual=after)
+
+
+@pytest.mark.clause("upgrade.nodes.take-pods-again")
+def test_every_node_takes_a_new_pod_after_the_upgrade(completed: Trial, evidence: EvidenceFolder) -> None:
+    pods = Pods(completed.api, NAMESPACE)
+    for node in completed.cluster.nodes():
+        try:
+            pods.run(f"new-on-{node.name}", node=node.name)
+        except WaitTimeout as error:
+            evidence.write(f"{node.name}.txt", str(error.actual))
+            raise ClauseViolation(
+                f"{node.name} takes no pod after its upgrade", expected="a new pod is Ready", actual=error.last
+            ) from error
+
+
+@pytest.mark.clause("upgrade.objects.are-unchanged")
+def test_objects_made_before_say_what_they_said(completed: Trial) -> None:
+    after = completed.workloads.objects()
+    for kind, before in completed.objects_before.items():
+        lost = missing(before, after.get(kind))
+        if lost:
+            raise ClauseViolation(
+                f"a {kind} is not what it was: {', '.join(lost)}", expected=before, actual=after.get(kind)
+            )
+
+
+def missing(before: object, after: object, where: str = "") -> list[str]:
+    """Paths at which something was before that is not so afterwards. What a new release adds is its right."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        return [one for key in before for one in missing(before[key], after.get(key), f"{where}/{key}")]
+    return [] if before == after else [where or "/"]
