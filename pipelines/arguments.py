@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pipelines import VERSION, pipeline, policy, quarantine, waivers
+from pipelines import VERSION, pipeline, policy, quarantine, upgrading, waivers
 from reports.recorder import revision
 
 CANDIDATE = Path(__file__).parent / "candidates" / "default.toml"
@@ -108,6 +108,7 @@ def _choice(command: argparse.ArgumentParser) -> None:
         "--pipeline", type=_path, default=pipeline.DEFAULT, metavar="FILE", help="the stages (default: stages.toml)"
     )
     command.add_argument("--stage", default="", metavar="NAME", help="stop after this stage (default: the last)")
+    upgrading.add_option(command)
     command.add_argument(
         "--profile",
         choices=pipeline.PROFILES,
@@ -125,9 +126,7 @@ def _run(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--waivers", type=_path, default=waivers.DEFAULT, metavar="FILE", help="who lets which failure by, until when"
     )
-    command.add_argument(
-        "--quarantine", type=_path, default=quarantine.DEFAULT, metavar="FILE", help="flaky tests that are set aside"
-    )
+    command.add_argument("--quarantine", type=_path, default=quarantine.DEFAULT, metavar="FILE", help="flaky tests")
     command.add_argument(
         "--basis", type=_path, metavar="RUN", help="the last signed run (or its basis.json): what is compared with it"
     )

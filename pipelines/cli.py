@@ -26,6 +26,7 @@ from pipelines import (
     replay,
     signing,
     stages,
+    upgrading,
     verifying,
     waivers,
 )
@@ -100,6 +101,7 @@ def _run(given: argparse.Namespace) -> int:
         stage=given.stage,
         profile=given.profile,
         install=not given.no_install,
+        upgrade_from=given.upgrade_from,
         shard=given.shard,
         run_id=given.run_id,
     )
@@ -181,10 +183,14 @@ def _provision(given: argparse.Namespace) -> int:
         stage=given.stage,
         profile=given.profile,
         install=not given.no_install,
+        upgrade_from=given.upgrade_from,
     )
     # A trial of somebody's own candidate must not change what a lone pytest run judges; asking for it here does.
     for_pytest = not given.json or options.candidate == arguments.CANDIDATE
-    return provision(read_inputs(options), as_json=given.json, install=options.install, for_pytest=for_pytest)
+    inputs = read_inputs(options)
+    stage = upgrading.stage_of(inputs.stages)
+    earlier = upgrading.order(inputs.earlier[stage.name], stage) if given.upgrade_from and stage else ()
+    return provision(inputs, as_json=given.json, install=options.install, for_pytest=for_pytest, earlier=earlier)
 
 
 def _lock(given: argparse.Namespace) -> int:

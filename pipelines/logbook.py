@@ -158,9 +158,9 @@ class Logbook:
                 entry.update(facts)
         self.note()
 
-    def parts(self, parts: Iterable[Part], stage: str = "") -> Path:
-        """Write parts.json, for the run or, with a stage, for its tests; returns its path."""
-        place = f"{stage}/parts.json" if stage else "parts.json"
+    def parts(self, parts: Iterable[Part], stage: str = "", name: str = "parts") -> Path:
+        """Write parts.json, for the run or, with a stage, for its tests; returns its path. name: another one's."""
+        place = f"{stage}/{name}.json" if stage else f"{name}.json"
         self._json(place, to_json(tuple(parts)))
         return self.folder / place
 

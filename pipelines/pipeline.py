@@ -23,7 +23,8 @@ class Stage:
 
     needs: components, in the order in which they are provided; takes: more of them, where the candidate has them.
     files: profile -> component -> file names, where the profile needs fewer than all (or none).
-    policy: the policy file. time_limit in seconds, for the tests alone.
+    policy: the policy file. time_limit in seconds, for the tests alone. upgrade_from: the release (a candidate file)
+    that the stage's cluster is upgraded from.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Stage:
     workers: int = 0
     time_limit: float = 1800.0
     profile: str = "quick"
+    upgrade_from: Path | None = None
 
     @property
     def needs_cluster(self) -> bool:
@@ -137,9 +139,23 @@ def _stage(table: Table, path: Path, profile: str, earlier: list[str], policies:
         workers=int(table.number("workers", 0)),
         time_limit=60 * table.number("time-limit-minutes", 30, least=0.01),
         profile=profile,
+        upgrade_from=_upgrade_from(table, path.parent, recorded=policies is not None),
     )
     table.finish()
     return stage
+
+
+def _upgrade_from(table: Table, folder: Path, *, recorded: bool) -> Path | None:
+    """The candidate file that the stage names. A recorded pipeline may lie elsewhere than what it named."""
+    named = table.text("upgrade-from")
+    upgrades = "upgrade" in table.data.get("suites", ())
+    if upgrades and not named:
+        table.problem("", 'judges upgrades and does not say from what. Add a line upgrade-from = "candidates/...".')
+    if named and not upgrades:
+        table.problem("upgrade-from", 'is for a stage whose suites are ["upgrade"].')
+    if named and not recorded and not (folder / named).is_file():
+        table.problem("upgrade-from", f"there is no file {folder / named}. It is relative to the pipeline file.")
+    return folder / named if named else None
 
 
 def _names(table: Table, key: str, known: tuple[str, ...] | list[str], required: bool = False) -> tuple[str, ...]:

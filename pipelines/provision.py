@@ -6,7 +6,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -17,20 +17,22 @@ from pipelines.candidate import declared_at
 from pipelines.logbook import write
 from pipelines.provisioning import wanted
 from pipelines.trial import Inputs
-from reports.model import EnvironmentUnfit, HarnessError, Part, Verdict, part_from_json, to_json
+from reports.model import Component, EnvironmentUnfit, HarnessError, Part, Verdict, part_from_json, to_json
 
 STEP = 0.5
 """Seconds between two pieces of news in JSON form."""
 
 
-def provision(inputs: Inputs, *, as_json: bool, install: bool, for_pytest: bool = True) -> int:
+def provision(
+    inputs: Inputs, *, as_json: bool, install: bool, for_pytest: bool = True, earlier: Sequence[Component] = ()
+) -> int:
     """Provide everything in the order of need. Returns the exit code.
 
-    for_pytest: note the parts as those that a lone pytest run takes.
+    for_pytest: note the parts as those that a lone pytest run takes. earlier: only these, of a release before.
     """
     # A build is a child of its own session: only an orderly end of this process takes it along.
     signal.signal(signal.SIGTERM, _stop)
-    order, _ = wanted(inputs.stages, inputs.candidate)
+    order = list(earlier) or wanted(inputs.stages, inputs.candidate)[0]
     tell = _Lines() if as_json else None
     parts: dict[str, Part] = {}
     try:
@@ -45,11 +47,13 @@ def provision(inputs: Inputs, *, as_json: bool, install: bool, for_pytest: bool 
     except OSError as error:
         text = f"{error.filename or 'this machine'}: {error.strerror or error}"
         return _failed(tell, Verdict.INCONCLUSIVE, text)
-    path = stages.cache_root() / "parts" / "default.json"
+    path = stages.cache_root() / "parts" / ("earlier.json" if earlier else "default.json")
     if for_pytest:
-        write(path, json.dumps(to_json(list(_joined(path, parts).values())), indent=1) + "\n")
+        noted = parts if earlier else _joined(path, parts)
+        write(path, json.dumps(to_json(list(noted.values())), indent=1) + "\n")
     if not tell:
-        print(f"{len(parts)} components are there; pytest finds them through {path}")
+        how = "with --upgrade-from" if earlier else "through"
+        print(f"{len(parts)} components are there; pytest finds them {how} {path}")
     return 0
 
 

@@ -77,6 +77,17 @@ class Provisioning:
             self._process = children.start(command, environment, out=subprocess.PIPE, err=log)
         threading.Thread(target=self._read, name="provisioning", daemon=True).start()
 
+    def whole(
+        self, stage: Stage, arguments: Sequence[str], environment: Mapping[str, str], interrupts: Interrupts
+    ) -> list[Part]:
+        """Start, and wait for everything. NotProvided: it will not come."""
+        self.start(arguments, environment)
+        try:
+            self.wait_for(stage, interrupts)
+            return self.newest()
+        finally:
+            self.stop()
+
     @property
     def is_done(self) -> bool:
         return self.finished.is_set()

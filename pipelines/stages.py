@@ -225,9 +225,13 @@ class StageRun:
         self.interrupts = interrupts
         self.environment = environment
 
-    def run(self, stage: Stage, parts: Sequence[Part], build: Provisioning) -> list[Finding]:
-        """Returns what went wrong outside the tests; their results are in the stage's record."""
-        findings = changed_files(parts)
+    def run(
+        self, stage: Stage, parts: Sequence[Part], build: Provisioning, earlier: Sequence[Part] = ()
+    ) -> list[Finding]:
+        """Returns what went wrong outside the tests; their results are in the stage's record.
+
+        earlier: the parts that the stage's cluster is upgraded from; then its tests make it."""
+        findings = changed_files([*parts, *earlier])
         if findings:
             return findings
         parts_file = self.book.parts(parts, stage.name)
@@ -236,6 +240,8 @@ class StageRun:
             self.screen.event(f"{stage.name}: {stage.title}{meanwhile}", "bold")
             return self._tests(stage, parts_file, (), build)
         self.screen.event(f"{stage.name}: {stage.title}", "bold")
+        if stage.upgrade_from:
+            return self._tests(stage, parts_file, self._upgrade(self.book.parts(earlier, stage.name, "from")), build)
         if self.wishes.provider == "kubeconfig":
             return self._tests(stage, parts_file, self._existing_cluster(), build)
         try:
@@ -272,6 +278,13 @@ class StageRun:
         finally:
             build.is_in_front = True
             self.book.time(f"{stage.name} tests", time.monotonic() - begun)
+
+    def _upgrade(self, earlier: Path) -> tuple[str, ...]:
+        """What tests are told that make a cluster of the release before, and upgrade it."""
+        if self.wishes.provider == "kubeconfig":
+            return self._existing_cluster()
+        nodes = ("--nodes", str(self.wishes.nodes))
+        return ("--provider", self.wishes.provider, *nodes, "--upgrade-from", str(earlier))
 
     def _existing_cluster(self) -> tuple[str, ...]:
         options = ["--provider", "kubeconfig"]

@@ -9,7 +9,7 @@ import shlex
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from pipelines import (
     pipeline,
     policy,
     quarantine,
+    upgrading,
     waivers,
 )
 from pipelines.candidate import Candidate
@@ -46,7 +47,7 @@ from pipelines.waivers import Waiver
 from reports import catalogue as clauses
 from reports import shards
 from reports.catalogue import Catalogue
-from reports.model import Decision, Verdict
+from reports.model import Decision, Part, Verdict
 from reports.recorder import revision
 from reports.run_folder import moment
 
@@ -69,6 +70,7 @@ class Options:
     stage: str = ""
     profile: str = "quick"
     install: bool = True
+    upgrade_from: Path | None = None
     shard: str = ""
     run_id: str = ""
 
@@ -85,6 +87,7 @@ class Inputs:
     deviations: tuple[Deviation, ...]
     quarantine: tuple[Entry, ...] = ()
     basis: Basis | None = None
+    earlier: Mapping[str, Candidate] = field(default_factory=dict)
 
 
 def read_inputs(options: Options) -> Inputs:
@@ -94,7 +97,7 @@ def read_inputs(options: Options) -> Inputs:
     """
     catalogue = clauses.load()
     candidate = load_candidate(options.candidate, is_here=True)
-    chosen = pipeline.load(options.pipeline, options.profile)
+    chosen = upgrading.chosen(pipeline.load(options.pipeline, options.profile), options.upgrade_from)
     if options.policy is not None:
         stages = tuple(dataclasses.replace(stage, policy=options.policy) for stage in chosen.stages)
         chosen = dataclasses.replace(chosen, stages=stages)
@@ -114,6 +117,7 @@ def read_inputs(options: Options) -> Inputs:
         deviations.load(),
         quarantine.load(options.quarantine),
         basis.load(options.basis, options.basis_keys) if options.basis else None,
+        {item.name: upgrading.load(item.upgrade_from, candidate) for item in requested if item.upgrade_from},
     )
 
 
@@ -163,11 +167,13 @@ class Trial:
                 return
 
     def _provision(self) -> None:
+        stage = ["--stage", self.options.stage] if self.options.stage else []
+        self.build.start([*self._choice(), *stage], self.environment)
+
+    def _choice(self) -> list[str]:
+        """What a build is told of the run."""
         arguments = ["--candidate", str(self.options.candidate), "--pipeline", str(self.options.pipeline)]
-        arguments += ["--profile", self.options.profile]
-        arguments += ["--stage", self.options.stage] if self.options.stage else []
-        arguments += [] if self.options.install else ["--no-install"]
-        self.build.start(arguments, self.environment)
+        return [*arguments, "--profile", self.options.profile, *([] if self.options.install else ["--no-install"])]
 
     def _stage(self, stage: Stage) -> list[Finding]:
         """Do the stage's work. What went wrong outside its tests comes back as findings."""
@@ -176,6 +182,7 @@ class Trial:
         begun = time.monotonic()
         try:
             parts = self.build.wait_for(stage, self.interrupts)
+            earlier = self._earlier(stage) if stage.upgrade_from else []
         except NotProvided as error:
             return [error.finding]
         finally:
@@ -188,7 +195,16 @@ class Trial:
             interrupts=self.interrupts,
             environment=self.environment,
         )
-        return runner.run(stage, parts, self.build)
+        return runner.run(stage, parts, self.build, earlier)
+
+    def _earlier(self, stage: Stage) -> list[Part]:
+        """The parts of the release that the stage upgrades from. NotProvided: they will not come."""
+        release = self.inputs.earlier[stage.name]
+        self.screen.event(f"{stage.name}: comes from {release.name} {release.version}", "dim")
+        order, log = upgrading.order(release, stage), self.book.folder / "log" / f"provision-{stage.name}.log"
+        build = Provisioning(order, {stage.name: len(order)}, self.screen, log)
+        arguments = [*self._choice(), "--stage", stage.name, "--from", str(stage.upgrade_from)]
+        return build.whole(stage, arguments, self.environment, self.interrupts)
 
     def _decide(self, stage: Stage, findings: Sequence[Finding]) -> Decision:
         parts = self.build.newest() if stage.kind == "sign-off" else self.build.parts_for(stage)
