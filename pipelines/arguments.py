@@ -108,7 +108,7 @@ def _choice(command: argparse.ArgumentParser) -> None:
         "--pipeline", type=_path, default=pipeline.DEFAULT, metavar="FILE", help="the stages (default: stages.toml)"
     )
     command.add_argument("--stage", default="", metavar="NAME", help="stop after this stage (default: the last)")
-    upgrading.add_option(command)
+    command.add_argument("--from", dest="upgrade_from", type=_path, metavar="FILE", help=upgrading.FROM)
     command.add_argument(
         "--profile",
         choices=pipeline.PROFILES,

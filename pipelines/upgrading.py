@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import re
 from collections.abc import Sequence
@@ -17,17 +16,7 @@ from reports.model import Component
 
 REPLACED = ("kubernetes", "etcd", "containerd", "runc", "cni-plugins", "kube-router")
 """What an upgrade replaces. Everything else of the release before is not used: pods have the candidate's images."""
-
-
-def add_option(command: argparse.ArgumentParser) -> None:
-    """--from, for commands that know the pipeline."""
-    command.add_argument(
-        "--from",
-        dest="upgrade_from",
-        type=Path,
-        metavar="FILE|RUN",
-        help="the release that upgrade stages come from: a candidate file, or the folder of a run that was signed off",
-    )
+FROM = "what upgrade stages come from: a candidate file, or the folder of a run that was signed off"
 
 
 def chosen(pipeline: Pipeline, path: Path | None) -> Pipeline:
