@@ -143,12 +143,14 @@ def _run(command: argparse.ArgumentParser) -> None:
     cluster = command.add_argument_group("the cluster of the staging stage")
     cluster.add_argument(
         "--provider",
-        choices=("local", "kind", "tofu", "kubeconfig"),
+        choices=("local", "kind", "capi", "tofu", "kubeconfig"),
         default="local",
-        help="local (default): a fresh one on this machine; kind: a fresh one in containers; tofu: a fresh one that an "
-        "OpenTofu or Terraform module makes; kubeconfig: one you have",
+        help="local (default): a fresh one on this machine; kind: a fresh one in containers; capi, tofu: one "
+        "that Cluster API, or an OpenTofu or Terraform module, makes; kubeconfig: one you have",
     )
-    cluster.add_argument("--cluster-file", type=_path, metavar="FILE", help="with tofu: module, values, cost")
+    cluster.add_argument(
+        "--cluster-file", type=_path, metavar="FILE", help="with capi, tofu: template or module, values"
+    )
     cluster.add_argument("--nodes", type=int, default=2, metavar="N", help="nodes of a fresh cluster (2)")
     cluster.add_argument("--keep-cluster", action="store_true", help="leave it running and say how to use it")
     cluster.add_argument("--kubeconfig", action=_Named, default="", metavar="FILE", help="with --provider kubeconfig")

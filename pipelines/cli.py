@@ -145,8 +145,8 @@ def _seed(given: argparse.Namespace) -> int:
 
 def _provider(given: argparse.Namespace) -> str:
     """A kubeconfig asks for its cluster; a cluster that exists has to be named by a file that can be read."""
-    if given.provider == "tofu" or given.cluster_file:
-        return _tofu(given)
+    if given.provider in ("capi", "tofu") or given.cluster_file:
+        return _ordered(given)
     if given.provider != "kubeconfig" and not given.kubeconfig:
         return str(given.provider)
     if not given.kubeconfig:
@@ -156,9 +156,15 @@ def _provider(given: argparse.Namespace) -> str:
     return "kubeconfig"
 
 
-def _tofu(given: argparse.Namespace) -> str:
-    if given.provider not in ("tofu", "local") or given.kubeconfig:
-        raise Misconfigured(["--cluster-file: it is for --provider tofu, which makes its own cluster."])
+def _ordered(given: argparse.Namespace) -> str:
+    """A provider whose cluster is described in a file, which has to be there and right."""
+    if given.provider not in ("capi", "tofu", "local") or given.kubeconfig:
+        raise Misconfigured(["--cluster-file: it is for --provider capi and tofu, which make a cluster by it."])
+    if given.provider == "capi":
+        if not given.cluster_file:
+            raise Misconfigured(["--provider capi: name the file with template and values by --cluster-file FILE."])
+        stages.require_cluster_settings(given.cluster_file)
+        return "capi"
     if not given.cluster_file:
         raise Misconfigured(["--provider tofu: name the file with module, values and cost by --cluster-file FILE."])
     stages.require_cluster_file(given.cluster_file)

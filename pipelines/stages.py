@@ -146,6 +146,17 @@ def require_cluster_file(cluster_file: Path) -> None:
         raise Misconfigured([f"{cluster_file}: {problem}" for problem in error.problems]) from error
 
 
+def require_cluster_settings(cluster_file: Path) -> None:
+    """Misconfigured: what is wrong with the file of --provider capi, or a cluster of it could judge nothing."""
+    from fixtures.clusters.capi import settings
+    from fixtures.clusters.provider import ClusterFailed
+
+    try:
+        settings.require(cluster_file)
+    except ClusterFailed as error:
+        raise Misconfigured(str(error).splitlines()) from error
+
+
 def preview_module(cluster_file: Path) -> Previewed:
     """What a module would make and cost, and why it is refused. EnvironmentUnfit: it cannot be planned."""
     from fixtures.clusters.tofu.provider import TofuProvider

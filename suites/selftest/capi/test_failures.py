@@ -52,7 +52,8 @@ def _without(name: str, kind: str, limit: float) -> template.Template:
 def test_cluster_that_does_not_come_up_is_explained_and_removed(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(template, "load", lambda name: _without(name, "DevCluster", 8.0))
+    broken = _without("in-memory", "DevCluster", 8.0)
+    monkeypatch.setattr(template, "load", lambda _: broken)
     told: list[str] = []
     spec = ClusterSpec("broken", bench.parts, tmp_path / "broken", tell=told.append)
     with pytest.raises(ClusterFailed) as raised:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from fixtures.clusters.capi import template
 from fixtures.clusters.capi.cluster import CapiCluster, is_complete
 from fixtures.clusters.capi.objects import Refused
 from fixtures.clusters.capi.words import CONTROL_PLANE, CORE
 from fixtures.lease import leases
 from fixtures.wait import wait_until
 from suites.selftest.capi.bench import INFRASTRUCTURE, SECONDS, Bench
+from suites.selftest.capi.samples import OURS, values_for
 
 pytestmark = pytest.mark.full
 FIRST, NEXT = "v1.36.2", "v1.37.2"
@@ -52,6 +55,36 @@ def test_workers_are_scaled_up_and_down(bench: Bench, cluster: CapiCluster) -> N
     scale(1)
     assert set(bench.wait_until_complete(cluster, 2)) & before
     wait_until("nodes of removed machines are gone", lambda: len(bench.nodes(cluster)) == 2, SECONDS, interval=0.5)
+
+
+def test_control_plane_is_scaled_to_three_beside_its_first_machine(bench: Bench, cluster: CapiCluster) -> None:
+    before = set(bench.machines(cluster, workers=False))
+    space = cluster.plan.namespace
+    with pytest.raises(Refused, match="even"):
+        bench.objects.merge(CONTROL_PLANE, "KubeadmControlPlane", space, cluster.name, {"spec": {"replicas": 2}})
+    bench.objects.merge(CONTROL_PLANE, "KubeadmControlPlane", space, cluster.name, {"spec": {"replicas": 3}})
+    after = set(bench.wait_until_complete(cluster, 5)) - set(bench.machines(cluster, workers=True))
+    assert len(after) == 3
+    assert before < after
+
+
+def test_addons_of_a_cloud_template_reach_the_cluster(bench: Bench, cluster: CapiCluster, tmp_path: Path) -> None:
+    ours = dataclasses.replace(OURS, name=cluster.name, namespace=cluster.plan.namespace)
+    addons = [
+        item for item in template.load("aws").render(ours, values_for("aws", tmp_path))
+        if item["kind"] in ("ConfigMap", "ClusterResourceSet")
+    ]  # fmt: skip
+    assert len(addons) == 2
+    for item in addons:
+        bench.objects.apply(item)
+    known = [item["metadata"]["name"] for item in bench.kubectl(cluster, "get", "namespaces")["items"]]
+    assert "network" not in known, "the cluster does not carry the label yet"
+    label = {"metadata": {"labels": {"seatrial.io/addons": cluster.name}}}
+    bench.objects.merge(CORE, "Cluster", cluster.plan.namespace, cluster.name, label)
+    wait_until(
+        "the namespace of the addons is in the cluster", lambda: bench.kubectl(cluster, "get", "namespaces")["items"],
+        SECONDS, interval=0.5, accept=lambda items: "network" in [one["metadata"]["name"] for one in items],
+    )  # fmt: skip
 
 
 def test_upgrade_replaces_every_machine_by_one_of_the_new_version(bench: Bench, cluster: CapiCluster) -> None:

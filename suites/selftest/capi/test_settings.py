@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from fixtures import lease as leases
+from fixtures.clusters import access
 from fixtures.clusters.capi import settings
+from fixtures.clusters.capi.cluster import CapiCluster, Plan
 from fixtures.clusters.capi.provider import CapiProvider
 from fixtures.clusters.provider import ClusterFailed, ClusterSpec
 from fixtures.plugin import Parts
@@ -67,3 +72,34 @@ def test_suites_are_not_run_on_a_simulated_cluster(kubeconfig: Path, tmp_path: P
     with pytest.raises(ClusterFailed, match="in-memory is simulated: no pod runs"):
         CapiProvider().create(dataclasses.replace(spec, settings=_written(tmp_path, text)))
     assert not (tmp_path / "state").exists()
+
+
+def test_management_cluster_that_is_lost_leaves_a_line_with_what_removes_it(kubeconfig: Path, tmp_path: Path) -> None:
+    kubeconfig.write_text(kubeconfig.read_text().replace("192.0.2.1:6443", "127.0.0.1:9"))
+    held = leases.acquire("capi cluster of a test")
+    try:
+        plan = Plan("lost", f"{held.label}-capi", access.find([kubeconfig]), "in-memory", 1.0, False)
+        left = CapiCluster(plan, held).destroy()
+        assert left[0].startswith(
+            f"left: namespace {plan.namespace} (not known whether it is still there): the cluster"
+        )
+        assert left[1] == f"left: remove it with python -m pipelines clean {plan.access.options}"
+        assert held.label in [known.label for known in leases.leases()], "or nobody would look for it again"
+    finally:
+        held.release()
+
+
+def test_run_with_a_wrong_value_is_refused_before_it_begins(kubeconfig: Path, tmp_path: Path) -> None:
+    head = f'template = "gcp"\n[management]\nkubeconfig = "{kubeconfig}"\n[values]\nproject = "seatrial-tests"\n'
+    told = _run("--provider", "capi", "--cluster-file", str(_written(tmp_path, head + 'region = "here"\n')))
+    assert "region: 'here' is not a region, like europe-west1 (where it runs)" in told
+    assert "image is not given" in told
+    assert "--cluster-file FILE" in _run("--provider", "capi")
+
+
+def _run(*options: str) -> str:
+    """What `pipelines run` says as it refuses these options."""
+    argv = [sys.executable, "-m", "pipelines", "run", *options]
+    done = subprocess.run(argv, capture_output=True, text=True, cwd=Path(__file__).parents[3], check=False)
+    assert done.returncode not in (0, 1), done.stdout
+    return done.stdout + done.stderr
