@@ -148,9 +148,7 @@ def _run(command: argparse.ArgumentParser) -> None:
         help="local (default): a fresh one on this machine; kind: a fresh one in containers; capi, tofu: one "
         "that Cluster API, or an OpenTofu or Terraform module, makes; kubeconfig: one you have",
     )
-    cluster.add_argument(
-        "--cluster-file", type=_path, metavar="FILE", help="with capi, tofu: template or module, values"
-    )
+    cluster.add_argument("--cluster-file", type=_path, metavar="FILE", help="with capi and tofu: what is made")
     cluster.add_argument("--nodes", type=int, default=2, metavar="N", help="nodes of a fresh cluster (2)")
     cluster.add_argument("--keep-cluster", action="store_true", help="leave it running and say how to use it")
     cluster.add_argument("--kubeconfig", action=_Named, default="", metavar="FILE", help="with --provider kubeconfig")
