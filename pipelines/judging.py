@@ -27,6 +27,10 @@ def report(given: argparse.Namespace) -> int:
     is_bound = out is None and bool(binds) and (given.run / attest.SIGNOFF).exists()
     if is_bound:
         _require_replaced(given.run, given.replace_sign_off)
+    if out and (out / "run.json").exists():
+        raise Misconfigured(
+            [f"-o {out}: is the folder of another run, whose own report is there. Give another folder."]
+        )
     if out:
         out.mkdir(parents=True, exist_ok=True)
     page = _pdf(given.run, out) if given.pdf else closing.render(given.run, Screen(), out)

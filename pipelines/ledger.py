@@ -31,6 +31,7 @@ from reports.render.files import sync_folder, write_beside
 ENTRIES, HEAD, LOCK = "ledger.jsonl", "head.dsse.json", "lock"
 PAYLOAD_TYPE = "application/vnd.seatrial.ledger-head+json"
 HEAD_TYPE = "urn:seatrial:ledger-head:1"
+SHORTEST = 12  # letters of a noted hash that say enough
 NOTHING = "0" * 64  # what the first entry names as the one before it
 
 
@@ -117,8 +118,9 @@ def verify(folder: Path, keys: Sequence[PublicKey] = ()) -> Checked:
 def require(checked: Checked, expected: str) -> None:
     """LedgerError unless the ledger goes on from a head noted before, as COUNT:HASH (or as much of the hash)."""
     count, _, start = expected.partition(":")
-    if not count.isdigit() or not start:
-        raise LedgerError(f'"{expected}" is no noted head: write COUNT:HASH, as ledger verify prints it')
+    if not count.isdigit() or len(start) < SHORTEST:
+        text = f"write COUNT:HASH, as ledger verify prints it, with at least {SHORTEST} letters of the hash"
+        raise LedgerError(f'"{expected}" is no noted head: {text}')
     number = int(count)
     if number > len(checked.entries):
         there = len(checked.entries)
@@ -243,7 +245,9 @@ def _head(folder: Path, keys: Sequence[PublicKey]) -> tuple[Mapping[str, Any], P
     if good and set(envelope.signatures) <= set(good):
         return head, named, good
     if envelopes.accepted(envelope, [named]):
-        raise LedgerError(f"{path}: signed by another key ({named.keyid[:12]}) than those that count here")
+        text = f"{path}: signed by another key ({named.keyid[:12]}) than those that count here"
+        remedy = "Give that one with --ledger-key, or its public half with --ledger-trust (ledger verify: --key)"
+        raise LedgerError(f"{text}. {remedy}, if you trust it.")
     raise LedgerError(f"{path}: the signature does not hold: it or the head was changed after signing")
 
 

@@ -21,6 +21,9 @@ from pipelines.targets import Target, TargetError
 from reports.roles import Role
 from reports.spelling import nearest
 
+SHORTEST = 8
+"""Letters of a candidate's sha256 that are enough to name it."""
+
 
 @dataclass(frozen=True)
 class Wish:
@@ -185,10 +188,12 @@ def _promoted_before(book: Ledger, environment: str, candidate: str) -> Step:
     done = [step for step in deployed.steps(book.entries, environment) if step.places and not step.is_rollback]
     wanted = candidate.removeprefix("sha256:")
     exact = [step for step in done if step.content["signoff"]["run"] == candidate]
-    found = exact or [step for step in done if len(wanted) >= 8 and step.candidate.startswith(wanted)]
+    found = exact or [step for step in done if len(wanted) >= SHORTEST and step.candidate.startswith(wanted)]
     if not found:
         known = ", ".join(dict.fromkeys(f"{step.candidate[:12]} ({step.content['signoff']['run']})" for step in done))
         text = f"no candidate {candidate} was ever promoted to {environment}"
+        if len(wanted) < SHORTEST and any(step.candidate.startswith(wanted) for step in done):
+            text = f"{candidate} is too little of a sha256: give at least {SHORTEST} letters"
         if known:
             raise Refused(f"{text}. Promoted there were: {known}.")
         others = {str(entry.content["environment"]) for entry in book.entries if entry.kind == deployed.PROMOTION}

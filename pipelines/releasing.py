@@ -26,6 +26,8 @@ from reports.spelling import nearest
 def promote(given: argparse.Namespace) -> int:
     """Release a run's candidate to an environment; refuses, and says why, when anything speaks against it."""
     require_run(given.run)
+    if not all(digest.strip() for digest in given.digest):
+        raise Misconfigured(["--digest: it is empty (a variable that is not set?). Give a digest, or leave it out."])
     target = kinds.chosen(given)
     with _ledger(given) as book:
         wish = Wish(
@@ -105,6 +107,8 @@ def _ledger(given: argparse.Namespace) -> Iterator[Ledger]:
     try:
         signer = load_signer(given.ledger_key) if given.ledger_key else development_key()
         trusted = [load_public_key(key) for key in given.ledger_trust]
+        if not (folder / ledger.HEAD).exists():
+            print(f"{folder}: there is no ledger, so one is begun there")
         with ledger.writing(folder, signer, present(), trusted) as book:
             if book.repaired:
                 print(f"{folder}: took away {book.repaired} bytes that a killed writer had left", file=sys.stderr)

@@ -252,6 +252,9 @@ def test_command_tells_a_whole_ledger_from_a_torn_and_a_changed_one(
     assert "überführt" in shown
     assert main([*command, "--expect", shown.rpartition("--expect: ")[2].strip()]) == 0
     assert main([*command, "--expect", f"9:{'a' * 64}"]) == 3
+    for short in ("0:0", "1:a", "1:"):
+        assert main([*command, "--expect", short]) == 3
+        assert "at least 12 letters" in capsys.readouterr().out
     with (folder / ledger.ENTRIES).open("ab") as file:
         file.write(b"{")
     capsys.readouterr()

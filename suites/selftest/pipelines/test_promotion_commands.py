@@ -43,9 +43,13 @@ def promotion(world: World, run: Path, environment: str) -> list[str]:
 def test_commands_promote_say_so_again_and_roll_back(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     first, second = world.run("r1"), world.run("r2", candidate="atlas 2026.12")
     assert main(promotion(world, first, "dev")) == 0
-    assert "(ledger entry 0)" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "(ledger entry 0)" in told
+    assert "there is no ledger, so one is begun" in told
     assert main(promotion(world, first, "dev")) == 0
-    assert "(ledger entry 0, again)" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "(ledger entry 0, again)" in told
+    assert "begun" not in told
     assert main(promotion(world, second, "dev")) == 0
     back = ["rollback", "dev", "--to", "r1", "--why", "pods hang", "--by", "carol", *options(world)]
     assert main(back) == 0
@@ -53,6 +57,14 @@ def test_commands_promote_say_so_again_and_roll_back(world: World, capsys: pytes
     assert world.entries[-2].content["by"] == "carol"
     assert main(["rollback", "dev", "--to", "r7", "--why", "x", *options(world)]) == 3
     assert "Promoted there were" in capsys.readouterr().err
+    short = str(world.entries[0].content["candidate"]["sha256"])[:4]
+    assert main(["rollback", "dev", "--to", short, "--why", "x", *options(world)]) == 3
+    assert "give at least 8 letters" in capsys.readouterr().err
+    other = [*options(world), "--ledger-key", str(world.root / "release.pem")]
+    assert main(["rollback", "dev", "--to", "r1", "--why", "x", *other]) == 3
+    assert "--ledger-trust" in capsys.readouterr().err
+    assert main([*promotion(world, first, "dev"), "--digest", ""]) == 3
+    assert "--digest: it is empty" in capsys.readouterr().err
 
 
 def test_rollback_to_what_runs_already_says_so_and_what_became_of_the_reason(

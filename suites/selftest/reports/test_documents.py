@@ -204,6 +204,9 @@ def test_report_of_a_signed_run_goes_elsewhere_or_takes_the_sign_off_along(
     evidence = re.findall(r'<a href="([^"#:]+)">', (out / "report.html").read_text())
     assert evidence
     assert all((out / link).is_file() for link in evidence)
+    other = synthetic.write(tmp_path / "other")
+    assert main(["report", str(other), "-o", str(folder)]) == 3
+    assert "is the folder of another run" in capsys.readouterr().err
     assert {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()} == before
     assert attest.verify(folder / attest.SIGNOFF).ok
     assert main(["report", str(folder), "--replace-sign-off"]) == 0
