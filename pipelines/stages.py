@@ -326,7 +326,7 @@ class StageRun:
 
         spec = ClusterSpec(
             stage.name, read_parts(parts_file), state, self.wishes.nodes, keep=keep, tell=tell,
-            settings=self.wishes.cluster_file,
+            settings=self.wishes.cluster_file, run=self.book.folder.name,
         )  # fmt: skip
         cluster = maker(self.wishes.provider).create(spec)
         took = time.monotonic() - begun

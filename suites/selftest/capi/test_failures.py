@@ -88,6 +88,22 @@ def test_infrastructure_that_is_not_installed_is_named_with_what_installs_it(ben
     assert _ours(bench) == []
 
 
+def test_management_cluster_that_is_away_for_a_moment_ends_no_creation(bench: Bench, tmp_path: Path) -> None:
+    node = bench.local.nodes()[0]
+    restarted: list[str] = []
+
+    def tell(text: str) -> None:
+        if "machines: 1 " in text and not restarted:
+            restarted.append(text)
+            node.restart("kube-apiserver")
+
+    made = CapiProvider(Request(bench.access, "in-memory")).create(
+        ClusterSpec("patient", bench.parts, tmp_path / "state", tell=tell)
+    )
+    assert made.destroy() == []
+    assert restarted
+
+
 def test_cluster_of_a_killed_run_is_found_and_removed_by_its_label(bench: Bench, tmp_path: Path) -> None:
     argv = [sys.executable, "-c", _CREATE, str(bench.local.kubeconfig), str(tmp_path / "killed")]
     owner = subprocess.Popen(argv, env={**os.environ, "PYTHONPATH": str(ROOT)})

@@ -17,6 +17,8 @@ from fixtures.clusters.capi.cluster import CapiCluster, Plan
 from fixtures.clusters.capi.provider import CapiProvider
 from fixtures.clusters.provider import ClusterFailed, ClusterSpec
 from fixtures.plugin import Parts
+from reports.model import Part
+from suites.selftest.capi.samples import values_for
 
 
 @pytest.fixture
@@ -97,9 +99,38 @@ def test_run_with_a_wrong_value_is_refused_before_it_begins(kubeconfig: Path, tm
     assert "--cluster-file FILE" in _run("--provider", "capi")
 
 
+def test_cluster_of_another_kubernetes_than_the_candidates_is_not_made(kubeconfig: Path, tmp_path: Path) -> None:
+    lines = [f"{name} = {value!r}" for name, value in values_for("gcp", tmp_path).items()]
+    head = f'template = "gcp"\n[management]\nkubeconfig = "{kubeconfig}"\n[values]\n'
+    path = _written(tmp_path, head + "\n".join(lines))
+    kubernetes = Part("kubernetes", "1.37.2", "", "", {}, {}, ())
+    with pytest.raises(
+        ClusterFailed, match=r"kubernetes_version is v1.36.2, and the candidate's Kubernetes is v1.37.2"
+    ):
+        settings.for_suites(path, Parts({"kubernetes": kubernetes}, "test"))
+    same = dataclasses.replace(kubernetes, version="1.36.2")
+    assert settings.for_suites(path, Parts({"kubernetes": same}, "test")).template == "gcp"
+
+
+def test_command_lists_templates_and_checks_a_file(kubeconfig: Path, tmp_path: Path) -> None:
+    listed = _ran("-m", "fixtures.clusters.capi", "templates")
+    assert listed.returncode == 0
+    assert "workers               a whole number from 0 to 50 (worker machines; default 2)" in listed.stdout
+    head = f'template = "in-memory"\n[management]\nkubeconfig = "{kubeconfig}"\n[values]\n'
+    checked = _ran("-m", "fixtures.clusters.capi", "check", str(_written(tmp_path, head)))
+    assert checked.stdout.endswith("8 objects of the template in-memory on https://192.0.2.1:6443\n")
+    wrong = _ran("-m", "fixtures.clusters.capi", "check", str(_written(tmp_path, head + "workers = -1\n")))
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "workers: -1 is not a whole number from 0 to 50" in wrong.stderr
+
+
 def _run(*options: str) -> str:
     """What `pipelines run` says as it refuses these options."""
-    argv = [sys.executable, "-m", "pipelines", "run", *options]
-    done = subprocess.run(argv, capture_output=True, text=True, cwd=Path(__file__).parents[3], check=False)
+    done = _ran("-m", "pipelines", "run", *options)
     assert done.returncode not in (0, 1), done.stdout
     return done.stdout + done.stderr
+
+
+def _ran(*arguments: str) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, *arguments]
+    return subprocess.run(argv, capture_output=True, text=True, cwd=Path(__file__).parents[3], check=False)
