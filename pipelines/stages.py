@@ -218,6 +218,20 @@ def _repeated(stage: Stage, judged_by: policy.Policy) -> Iterator[str]:
             yield from ("--repeat-clause", name)
 
 
+class Doing:
+    """What a stage's tests are at that tell it in a file, while its first test has no result yet."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    @property
+    def doing(self) -> str:
+        try:
+            return self._file.read_text(errors="replace")
+        except OSError:
+            return ""
+
+
 class StageRun:
     """Runs one stage that has tests: checks its parts, makes its cluster, starts its tests, cleans up."""
 
@@ -277,6 +291,7 @@ class StageRun:
             retries=judged_by.budgets.retries,
         )
         build.is_in_front = False
+        at = Doing(folder / stage.name / "upgrade" / "doing.txt") if stage.upgrade_from else None
         begun = time.monotonic()
         try:
             return testing.run(
@@ -284,7 +299,7 @@ class StageRun:
                 screen=self.screen,
                 interrupts=self.interrupts,
                 environment=self.environment,
-                beside=None if build.is_done else build,
+                beside=at if build.is_done else build,
             )
         finally:
             build.is_in_front = True
