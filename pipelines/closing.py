@@ -31,7 +31,7 @@ def render(folder: Path, screen: Screen, out: Path | None = None) -> Path | None
     try:
         return render_all(folder, out)["html"]
     except Exception as error:  # noqa: BLE001 - a report that cannot be made must not change the verdict or hide it.
-        screen.event(f"no report: {type(error).__name__}: {error}", "INVALID")
+        screen.event(f"no report: {_told(error)}", "INVALID")
         return None
 
 
@@ -40,5 +40,12 @@ def sign(folder: Path, screen: Screen) -> Path | None:
     try:
         return attest.sign(folder)
     except Exception as error:  # noqa: BLE001 - as above: unsigned is worse than signed, and both are better than no verdict.
-        screen.event(f"not signed: {type(error).__name__}: {error}", "INVALID")
+        screen.event(f"not signed: {_told(error)}", "INVALID")
         return None
+
+
+def _told(error: Exception) -> str:
+    """An error of ours with its kind; one of the machine, such as a full disk, by what could not be written."""
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return f"{type(error).__name__}: {error}"

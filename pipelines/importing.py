@@ -19,7 +19,7 @@ from pipelines.logbook import now as present
 from pipelines.logbook import stamp, text_of, write
 from pipelines.recorded import Recorded
 from pipelines.screen import Screen, show_decision
-from reports import attest
+from reports import attest, envelope
 from reports.model import Decision, Outcome, Result, Verdict, to_json
 from reports.printable import cut
 from reports.recorder import revision
@@ -59,11 +59,14 @@ def import_results(given: argparse.Namespace) -> int:
     screen.line(f"{path}: {ran} results of {planned} cases, {given.expected} expected; {lines[1]['deselected']} others")
     for decision in decisions:
         show_decision(screen, decision)
-    closing.render(given.run, screen)
+    report = closing.render(given.run, screen)
     if was_signed:
         screen.line(
             f"The sign-off was removed with what it stood for; sign again: python -m pipelines sign {given.run}"
         )
+    if report is None:
+        screen.line(f"The record is in, and the report is the old one: python -m pipelines report {given.run}")
+        return Verdict.INVALID.exit_code
     return next((item.verdict for item in decisions if item.verdict is not Verdict.PASS), Verdict.PASS).exit_code
 
 
@@ -168,18 +171,16 @@ def _result(case: Case, suite: str, started: str) -> dict[str, Any]:
 
 
 def _add(run: Path, path: Path, text: str) -> list[Decision]:
-    """Write the record and what the gates say now. Where they cannot decide, the run is as it was."""
-    path.parent.mkdir(exist_ok=True)
+    """Write the record and what the gates say now. Where they cannot decide, or the disk is full, the run is as it
+    was."""
     write(path, text)
     try:
         decisions = recorded.load(run).decide_anew(present().replace(microsecond=0))
+        known = {run / "decisions" / f"{decision.stage}.json": text_of(decision) for decision in decisions}
+        stale = [file for file in (run / "decisions").glob("*.json") if file not in known]
+        envelope.write_all(run, known, [*stale, *attest.made_by_signing(run)])
     except BaseException:
         path.unlink()
         raise
     attest.drop(run)
-    for file in (run / "decisions").glob("*.json"):
-        if file.stem not in {decision.stage for decision in decisions}:
-            file.unlink()
-    for decision in decisions:
-        write(run / "decisions" / f"{decision.stage}.json", text_of(decision))
     return decisions

@@ -31,8 +31,6 @@ def report(given: argparse.Namespace) -> int:
         raise Misconfigured(
             [f"-o {out}: is the folder of another run, whose own report is there. Give another folder."]
         )
-    if out:
-        out.mkdir(parents=True, exist_ok=True)
     page = _pdf(given.run, out) if given.pdf else closing.render(given.run, Screen(), out)
     if page is None:
         return Verdict.INVALID.exit_code

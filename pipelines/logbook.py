@@ -19,7 +19,7 @@ from reports.catalogue import Catalogue
 from reports.model import Decision, Part, to_json
 from reports.record import Record, RecordError
 from reports.record import read as read_record
-from reports.render.files import write_atomically
+from reports.render.files import folder_for_files, write_atomically
 
 
 def now() -> datetime.datetime:
@@ -34,8 +34,8 @@ def stamp(time: datetime.datetime) -> str:
 
 def write(path: Path, content: str) -> None:
     """Write a file so that a reader sees the old or the new one, also after a crash."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, content)
+    with folder_for_files(path.parent):
+        write_atomically(path, content)
 
 
 def records_of(folder: Path) -> list[Record | RecordError]:

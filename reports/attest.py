@@ -167,11 +167,18 @@ def _add_signature(envelope_path: Path, key: Path | str | None, now: datetime | 
     return envelope_path
 
 
+def made_by_signing(run_dir: Path) -> list[Path]:
+    """A run's sign-off and every file that was made with it. They have to go when what it stands for changes."""
+    beside = [path for path in (run_dir / attestations.FOLDER).rglob("*") if path.is_file()]
+    files = [run_dir / SIGNOFF, run_dir / MANIFEST, *keyless.bundles_in(run_dir)]
+    return [*beside, *(path for path in files if path.exists())]
+
+
 def drop(run_dir: Path) -> None:
-    """Remove a run's sign-off and everything that was made with it, for what it stands for is about to change."""
-    shutil.rmtree(run_dir / attestations.FOLDER, ignore_errors=True)
-    for path in (run_dir / SIGNOFF, run_dir / MANIFEST, *keyless.bundles_in(run_dir)):
+    """Remove a run's sign-off and everything that was made with it."""
+    for path in made_by_signing(run_dir):
         path.unlink(missing_ok=True)
+    shutil.rmtree(run_dir / attestations.FOLDER, ignore_errors=True)
 
 
 def statement_of(

@@ -91,19 +91,24 @@ def write_all(folder: Path, files: Mapping[Path, str], remove: Iterable[Path] = 
     """Write, and take away, files below a folder that belong together: all of it or nothing, also when killed.
 
     Everything is written aside first; the list of what is to be done with it is the one step that decides. Killed
-    before it, nothing was changed; killed after it, `finish` does the rest. OSError, such as a full disk: as before it.
+    before it, nothing was changed; killed after it, `finish` does the rest. OSError, such as a full disk: as before it,
+    and it names the file that there was no room for.
     """
     finish(folder)
     place = folder / _ASIDE
+    target = folder
     try:
         place.mkdir()
-        for number, text in enumerate(files.values()):
+        for number, (path, text) in enumerate(files.items()):
+            target = path
             write_atomically(place / str(number), text)
         moves = {str(number): path.relative_to(folder).as_posix() for number, path in enumerate(files)}
         gone = [path.relative_to(folder).as_posix() for path in remove]
         write_atomically(place / _TO_DO, json.dumps({"move": moves, "remove": gone}))
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(place, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise OSError(error.errno, error.strerror or str(error), str(target)) from error
         raise
     finish(folder)
 

@@ -18,7 +18,6 @@ from typing import Any
 from reports import bound_files, run_folder
 from reports.attempts import base_of, unsteady
 from reports.model import Outcome, Verdict, to_json
-from reports.render.files import write_atomically
 from reports.run_folder import RunFolder, RunFolderError, moment, sha256_of
 
 FILE = "history.json"
@@ -136,11 +135,6 @@ def earlier(run: RunFolder, most: int = 20) -> list[Summary]:
         if len(found) == most:
             break
     return found[::-1]
-
-
-def write(run: RunFolder) -> Path:
-    """Write history.json into the run's folder."""
-    return write_atomically(run.path / FILE, text_of(summarise(run)))
 
 
 def text_of(summary: Summary) -> str:

@@ -7,12 +7,10 @@ result is `other`; rawStatus keeps our own word, so nothing is lost. Millisecond
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from reports.attempts import Told, once_each
 from reports.model import Outcome, Result
-from reports.render.files import write_atomically
 from reports.render.junit import body_of, suite_of
 from reports.render.words import clean
 from reports.run_folder import RunFolder, moment
@@ -25,10 +23,9 @@ _STATUS = {
 }
 
 
-def render_ctrf(run: RunFolder, path: Path | None = None) -> Path:
-    """Write runs/<id>/ctrf.json (or path) and return its path."""
-    text = json.dumps(ctrf_of(run), indent=1, ensure_ascii=False)
-    return write_atomically(path or run.path / "ctrf.json", text + "\n")
+def text_of(run: RunFolder) -> str:
+    """What ctrf.json holds."""
+    return json.dumps(ctrf_of(run), indent=1, ensure_ascii=False) + "\n"
 
 
 def ctrf_of(run: RunFolder) -> dict[str, Any]:

@@ -7,22 +7,20 @@ a result are `error`. A waived failure stays a failure: a waiver is the gate's a
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
-from pathlib import Path
 
 from reports.attempts import Told, once_each
 from reports.model import Outcome, Result
 from reports.record import Record
-from reports.render.files import write_atomically
 from reports.render.words import clean
 from reports.run_folder import RunFolder, Stage
 
 
-def render_junit(run: RunFolder, path: Path | None = None) -> Path:
-    """Write runs/<id>/junit.xml (or path) and return its path."""
+def data_of(run: RunFolder) -> bytes:
+    """What junit.xml holds."""
     root = junit_of(run)
     ElementTree.indent(root)
-    data = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
-    return write_atomically(path or run.path / "junit.xml", data + b"\n")
+    data: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return data + b"\n"
 
 
 def junit_of(run: RunFolder) -> ElementTree.Element:

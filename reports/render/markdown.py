@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
 from reports.findings import Findings
 from reports.render import words
 from reports.render.document import Block, blocks_of, title_of
-from reports.render.files import write_atomically
 
 ROWS = 10  # of one table
 FOLDED = 40  # of one that is folded away
@@ -23,11 +21,6 @@ BUDGET = 900 * 1024  # bytes; near 1 MiB a summary was seen to vanish (actions/r
 _MARKUP = re.compile(r"[\\`*_\[\]|~$@]")
 _BEGINNING = re.compile(r"^(#+|[+-]|\d+[.)])(?=\s|$)")  # what makes a heading or a list of a line
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-
-
-def render_markdown(found: Findings, path: Path | None = None) -> Path:
-    """Write runs/<id>/summary.md, or to another path, and return its path."""
-    return write_atomically(path or found.run.path / "summary.md", markdown_of(found))
 
 
 def markdown_of(found: Findings, budget: int = BUDGET) -> str:

@@ -15,7 +15,7 @@ from fpdf.fonts import FontFace
 from reports.findings import Findings
 from reports.render import words
 from reports.render.document import Block, blocks_of, title_of
-from reports.render.files import write_atomically
+from reports.render.files import folder_for_files, write_atomically
 from reports.run_folder import moment
 
 ROWS = 300  # of one table; the HTML report has all
@@ -27,7 +27,9 @@ _GREY = (235, 235, 235)
 def render_pdf(found: Findings, out: Path | None = None) -> Path:
     """Write runs/<id>/report.pdf, or into another folder, and return its path. The same run gives the same bytes on the
     same machine."""
-    return write_atomically((out or found.run.path) / "report.pdf", pdf_of(found))
+    place = out or found.run.path
+    with folder_for_files(place):
+        return write_atomically(place / "report.pdf", pdf_of(found))
 
 
 def pdf_of(found: Findings) -> bytes:

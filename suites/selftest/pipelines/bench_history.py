@@ -78,7 +78,7 @@ def main(number: int = 1000, outcomes: int = 3000) -> None:
         folders = sorted(place.iterdir())
         _, parsed = timed(
             f"parsing {PARSED} runs and writing their summaries (once, at a run's end)",
-            lambda: [history.write(run_folder.load(item)) for item in folders[:PARSED]],
+            lambda: [history.text_of(history.summarise(run_folder.load(item))) for item in folders[:PARSED]],
         )
         known = history.load(folders[0])[0]
         for item in folders[PARSED:]:
