@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,6 +43,13 @@ def sign(folder: Path, screen: Screen) -> Path | None:
     except Exception as error:  # noqa: BLE001 - as above: unsigned is worse than signed, and both are better than no verdict.
         screen.event(f"not signed: {_told(error)}", "INVALID")
         return None
+
+
+def ended_by(error: Exception) -> str:
+    """What ended a run from outside its tests; a full disk is nobody's mistake here."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        return f"{error.filename or 'the run folder'} cannot be written: {error.strerror}. Make room, and run again"
+    return f"Seatrial itself failed: {error} (log/error.txt)"
 
 
 def _told(error: Exception) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import errno
 import os
 import platform
 import shlex
@@ -285,7 +284,7 @@ def run(options: Options, environment: dict[str, str], screen: Screen, reap: Cal
             stopped = True
             screen.event(f"stopped by {asked}", "INCONCLUSIVE")
         except Exception as error:  # noqa: BLE001 - ours, whatever it is: the run is INVALID and says why
-            screen.event(ended_by(error), "INVALID")
+            screen.event(closing.ended_by(error), "INVALID")
             with contextlib.suppress(OSError):  # a full disk: what was said on screen is all there is
                 (book.folder / "log" / "error.txt").write_text(traceback.format_exc())
                 book.note(error=f"{type(error).__name__}: {error}")
@@ -299,13 +298,6 @@ def run(options: Options, environment: dict[str, str], screen: Screen, reap: Cal
                 book.note(shard={**book.facts["shard"], "whole": True})
             book.note(finished=stamp(now()))
             return _finish(trial, stopped)
-
-
-def ended_by(error: Exception) -> str:
-    """What ended a run from outside its tests; a full disk is nobody's mistake here."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-        return f"{error.filename or 'the run folder'} cannot be written: {error.strerror}. Make room, and run again"
-    return f"Seatrial itself failed: {error} (log/error.txt)"
 
 
 def by_copies(inputs: Inputs, folder: Path) -> Inputs:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import trial
+from pipelines import closing
 from pipelines.cli import main
 from reports.render import files
 from suites.selftest.pipelines.test_imports import PASSING, document, run_with
@@ -128,4 +128,4 @@ def test_files_that_belong_together_are_written_all_or_none(tmp_path: Path, monk
     ],
 )
 def test_run_that_a_full_disk_ended_says_so_and_takes_no_blame(error: Exception, words: str) -> None:
-    assert trial.ended_by(error).startswith(words)
+    assert closing.ended_by(error).startswith(words)
