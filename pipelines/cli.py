@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TextIO
@@ -67,6 +68,10 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - Python would end with 1, which here reads as FAIL
+        traceback.print_exc()
+        print(f"INVALID: Seatrial itself failed; please report the lines above: {error!r}", file=sys.stderr)
+        return Verdict.INVALID.exit_code
 
 
 def _run(given: argparse.Namespace) -> int:

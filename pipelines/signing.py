@@ -26,8 +26,7 @@ def sign(given: argparse.Namespace) -> int:
     if given.add and len(given.key) + given.keyless != 1:
         raise Misconfigured(["--add puts one signature beside those that are there: name one --key, or --keyless."])
     require_own_decisions(given.run)
-    if not given.add:
-        _require_replaceable(given.run, given.replace_sign_off)
+    replaced = () if given.add else _replaced(given.run, given.replace_sign_off)
     before = _keyids(given.run / attest.SIGNOFF) if given.add else ()
     try:
         if given.add:
@@ -37,26 +36,24 @@ def sign(given: argparse.Namespace) -> int:
             path = attest.sign(given.run, given.key, by_identity=given.keyless, trust=given.sigstore)
     except (KeyFileError, KeylessError, EnvelopeError, RunFolderError, RecordError) as error:
         raise Misconfigured([f"not signed: {error}"]) from error
-    for line in _told(path, before, keyless=given.keyless, keys=given.key):
+    for line in (*replaced, *_told(path, before, keyless=given.keyless, keys=given.key)):
         print(line)
     print(path)
     return 0
 
 
-def _require_replaceable(run: Path, replaces: bool) -> None:
-    """Misconfigured: others have signed, and their signatures would go. One by a machine's own key may go, as long as
-    it holds: else somebody has changed what the run left."""
+def _replaced(run: Path, replaces: bool) -> Sequence[str]:
+    """What is to be told of the signatures that go. Misconfigured: they are by others. Those of a machine's own key may
+    go, as long as they hold: else somebody has changed what the run left."""
     path = run / attest.SIGNOFF
     if not path.exists():
-        return
+        return ()
     present = verification.verify(path, cleared=True)
     signers = [*(keyid[:12] for keyid in present.keyids), *(bundle.name for bundle in keyless.bundles_in(run))]
     who = ", ".join(signers) or "nobody who can be named"
     changed = [f"it does not hold any more: {text}" for text in present.problems]
     if replaces or (present.development and not changed):
-        for line in (f"replaced: the sign-off by {who}", *changed):
-            print(line)
-        return
+        return (f"replaced: the sign-off by {who}", *changed)
     text = f"{path} is there, signed by {who}; signing afresh drops that"
     beside = "" if present.development else "With --add you sign beside it. "
     remedy = f"{beside}With --replace-sign-off you sign what is there now instead of it."

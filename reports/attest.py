@@ -92,11 +92,25 @@ def _bound_files(run: RunFolder) -> dict[str, str]:
 
 
 def _manifest(run: RunFolder) -> str:
-    """Everything else in the run folder (evidence, logs), as sha256sum writes and reads it."""
+    """Everything else in the run folder (evidence, logs), as sha256sum writes and reads it. What a link leads to
+    outside is not the run's, and a name that is no line of UTF-8 cannot be listed."""
     known = {*_bound_files(run), SIGNOFF, MANIFEST}
     files = {path.relative_to(run.path).as_posix(): path for path in run.path.rglob("*") if path.is_file()}
-    others = {name: path for name, path in files.items() if name not in known and not _is_ours(name)}
-    return "".join(f"{sha256_of(path)}  {name}\n" for name, path in sorted(others.items()) if "\n" not in name)
+    root = run.path.resolve()
+    others = {
+        name: path
+        for name, path in files.items()
+        if name not in known and not _is_ours(name) and _is_line(name) and path.resolve().is_relative_to(root)
+    }
+    return "".join(f"{sha256_of(path)}  {name}\n" for name, path in sorted(others.items()))
+
+
+def _is_line(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return name.splitlines() == [name]
 
 
 def _is_ours(name: str) -> bool:

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from fixtures.wait import wait_until
-from pipelines import testing
+from pipelines import cli, testing
 from pipelines.cli import main
 from pipelines.findings import Finding
 from pipelines.interrupts import Interrupted, Interrupts
@@ -168,6 +168,19 @@ def test_command_line_with_a_mistake_says_so_and_exits_3(
     told = capsys.readouterr().err
     assert words in told
     assert "Traceback" not in told
+
+
+def test_command_that_breaks_ends_as_invalid_and_not_as_fail(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(_given: object) -> int:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(cli, "COMMANDS", {**cli.COMMANDS, "lock": broken})
+    assert main(["lock"]) == 3
+    told = capsys.readouterr().err
+    assert "Traceback" in told
+    assert "INVALID: Seatrial itself failed" in told
 
 
 @pytest.mark.parametrize("command", ["", "run", "doctor", "provision", "clean", "verify", "report", "gate", "promote"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import errno
+import os
 import shlex
 import shutil
 import subprocess
@@ -236,6 +238,31 @@ def test_parts_that_were_not_tested_are_not_signed(
 def test_parts_of_a_stage_that_agree_are_signed(run: Path) -> None:
     shutil.copy(run / "parts.json", run / "dev" / "parts.json")
     assert main(["sign", str(run)]) == 0
+
+
+def test_run_with_links_outside_and_names_that_no_list_holds_is_signed_and_verifies(run: Path) -> None:
+    (run / "dev" / "link").symlink_to("/etc/hostname")
+    (run / "dev" / "dangling").symlink_to("nowhere")
+    for name in (b"\xff.txt", b"a\nb", "a\u2028b".encode()):
+        (run / "dev" / os.fsdecode(name)).write_text("x")
+    assert main(["sign", str(run), "--key", str(run.parent / "alice.pem")]) == 0
+    assert main(["verify", str(run), "--key", str(run.parent / "alice.pub.pem")]) == 0
+
+
+def test_disk_that_is_full_is_told_with_the_file_and_leaves_nothing(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    before = sorted(run.rglob("*"))
+    monkeypatch.setattr(os, "fsync", full)
+    assert main(["sign", str(run), "--key", str(run.parent / "alice.pem")]) == 3
+    told = capsys.readouterr()
+    assert f"{run}/" in told.err
+    assert "No space left on device" in told.err
+    assert "signed:" not in told.out
+    assert sorted(run.rglob("*")) == before
 
 
 def test_signing_afresh_over_a_sign_off_is_refused_unless_asked_for(
