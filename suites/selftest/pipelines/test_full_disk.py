@@ -94,6 +94,7 @@ def test_command_on_a_full_disk_names_its_file_and_changes_nothing(
         assert f"{disk}/{place.format(run=run.name)}" in told
         assert "No space left on device" in told
         assert "Traceback" not in told
+        assert "replaced" not in told
         assert state(disk) == before
     assert ended[0] == 3
     assert ended[-1] == 0 or "the report is the old one" in told
