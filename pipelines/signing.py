@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pipelines.borne_out import require_own_decisions
 from pipelines.configuration import Misconfigured
+from pipelines.logbook import now as present
 from pipelines.recorded import require_run
 from reports import attest, envelope, keyless, verification
 from reports.envelope import EnvelopeError
 from reports.keyless import KeylessError
 from reports.keys import KeyFileError, load_signer
 from reports.record import RecordError
-from reports.run_folder import RunFolderError
+from reports.run_folder import RunFolderError, moment
 
 
 def sign(given: argparse.Namespace) -> int:
@@ -48,14 +50,14 @@ def _replaced(run: Path, replaces: bool) -> Sequence[str]:
     path = run / attest.SIGNOFF
     if not path.exists():
         return ()
-    present = verification.verify(path, cleared=True)
-    signers = [*(keyid[:12] for keyid in present.keyids), *(bundle.name for bundle in keyless.bundles_in(run))]
+    there = verification.verify(path, cleared=True)
+    signers = [*(keyid[:12] for keyid in there.keyids), *(bundle.name for bundle in keyless.bundles_in(run))]
     who = ", ".join(signers) or "nobody who can be named"
-    changed = [f"it does not hold any more: {text}" for text in present.problems]
-    if replaces or (present.development and not changed):
+    changed = [f"it does not hold any more: {text}" for text in there.problems]
+    if replaces or (there.development and not changed):
         return (f"replaced: the sign-off by {who}", *changed)
     text = f"{path} is there, signed by {who}; signing afresh drops that"
-    beside = "" if present.development else "With --add you sign beside it. "
+    beside = "" if there.development else "With --add you sign beside it. "
     remedy = f"{beside}With --replace-sign-off you sign what is there now instead of it."
     raise Misconfigured([f"not signed: {text}. {remedy}", *(f"not signed: {text}" for text in changed)])
 
@@ -87,7 +89,18 @@ def _told(path: Path, before: Sequence[str], *, keyless: bool, keys: Sequence[st
     beside = [keyid[:12] for keyid in before if added or keyless or keyid[:12] not in who]
     if beside:
         yield f"  beside: {', '.join(beside)}"
-    yield f"  until:  {predicate['notAfter']}"
+    if accepted := _accepted(predicate):
+        yield f"  with:   {', '.join(accepted)}"
+    is_over = moment(predicate["notAfter"]) <= present()
+    yield f"  until:  {predicate['notAfter']}{': THAT IS OVER, so nothing takes it; run the trial again' * is_over}"
+
+
+def _accepted(predicate: Mapping[str, Any]) -> Iterable[str]:
+    """What whoever signs a verdict accepts with it."""
+    waivers = [str(item["id"]) for item in predicate["waivers"]["used"]]
+    kinds = [item["kind"] for item in predicate["notTested"] if item["required"] and item["kind"] != "not-applicable"]
+    told = [f"{len(waivers)} waiver{'s' * (len(waivers) > 1)} used ({', '.join(waivers)})"] if waivers else []
+    return [*told, f"{len(kinds)} required thing{'s' * (len(kinds) > 1)} untested (see the report)"] if kinds else told
 
 
 def _finish(run: Path) -> int:

@@ -68,6 +68,20 @@ def test_key_that_has_signed_already_is_named_and_adds_nothing(run: Path, capsys
     assert (run / attest.SIGNOFF).read_bytes() == before
 
 
+def test_what_is_accepted_with_a_verdict_is_told_and_a_sign_off_that_is_over_too(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sign", str(run)]) == 0
+    told = capsys.readouterr().out
+    assert "  with:   1 waiver used (W-7), " in told
+    assert "THAT IS OVER" not in told
+    for path in (run / "decisions").glob("*.json"):
+        edit(path, lambda data: data.update(decided="2026-01-01T00:00:00Z"))
+    assert main(["sign", str(run), "--replace-sign-off"]) == 0
+    assert "  until:  2026-01-15T00:00:00Z: THAT IS OVER" in capsys.readouterr().out
+    assert main(["verify", str(run), "--no-signature"]) == 3
+
+
 def test_own_key_of_a_machine_is_called_that(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sign", str(run)]) == 0
     assert "this machine's own key" in capsys.readouterr().out
