@@ -135,6 +135,21 @@ def test_filter_in_a_browser_leaves_the_matching_clauses(tmp_path: Path) -> None
     assert shown == '[["clause-cni.network-policy.denies-then-allows"],"1 of 28 clauses shown"]'
 
 
+@pytest.mark.parametrize("width", [390, 768, 1280])
+def test_single_word_in_a_browser_is_not_broken(tmp_path: Path, width: int) -> None:
+    """With everything folded out: a text of a table that is one short word, such as a level, keeps to one line."""
+    expression = (
+        '(()=>{doc.querySelectorAll("details").forEach(e=>{e.open=true});const wrong=new Set();let seen=0;'
+        'for(const table of doc.querySelectorAll("main table")){'
+        "const walk=doc.createTreeWalker(table,NodeFilter.SHOW_TEXT);while(walk.nextNode()){"
+        "const text=walk.currentNode.textContent.trim();if(!/^[A-Za-z0-9]{3,14}$/.test(text))continue;"
+        "const range=doc.createRange();range.selectNodeContents(walk.currentNode);"
+        "const lines=new Set([...range.getClientRects()].map(box=>Math.round(box.top)));seen++;"
+        "if(lines.size>1)wrong.add(text)}}return [seen>100,[...wrong]]})()"
+    )
+    assert in_browser(tmp_path, width, expression) == "[true,[]]"
+
+
 @pytest.mark.parametrize("width", [320, 390, 768, 1045, 1280])
 def test_counts_in_a_browser_stand_apart_and_break_no_word(tmp_path: Path, width: int) -> None:
     """Neighbours' texts are 4 px apart or more, and each keeps to one line; the cells that do not are named."""
