@@ -99,7 +99,9 @@ def _accepted(predicate: Mapping[str, Any]) -> Iterable[str]:
     """What whoever signs a verdict accepts with it."""
     waivers = [str(item["id"]) for item in predicate["waivers"]["used"]]
     kinds = [item["kind"] for item in predicate["notTested"] if item["required"] and item["kind"] != "not-applicable"]
-    told = [f"{len(waivers)} waiver{'s' * (len(waivers) > 1)} used ({', '.join(waivers)})"] if waivers else []
+    undecided = [str(stage["name"]) for stage in predicate["stages"] if not stage["verdict"]]
+    told = [f"{', '.join(undecided)} not decided"] if undecided else []
+    told += [f"{len(waivers)} waiver{'s' * (len(waivers) > 1)} used ({', '.join(waivers)})"] if waivers else []
     return [*told, f"{len(kinds)} required thing{'s' * (len(kinds) > 1)} untested (see the report)"] if kinds else told
 
 

@@ -25,7 +25,7 @@ def verify(given: argparse.Namespace) -> int:
     """Check a sign-off: signatures, digests, waivers' days, freshness.
 
     The exit code is the signed verdict's; INVALID where it does not hold. A PASS of which nobody checked who signed it
-    is INCONCLUSIVE, unless that was not asked for.
+    is INCONCLUSIVE, unless that was not asked for; so is one of a run that was asked for its first stages alone.
     """
     path = given.signoff / attest.SIGNOFF if given.signoff.is_dir() else given.signoff
     if not path.is_file():
@@ -51,7 +51,7 @@ def _verdict(checked: Verification, is_open: bool) -> Verdict:
     if not checked.ok:
         return Verdict.INVALID
     signed = Verdict(checked.verdict)
-    return Verdict.INCONCLUSIVE if is_open and signed is Verdict.PASS else signed
+    return Verdict.INCONCLUSIVE if (is_open or checked.undecided) and signed is Verdict.PASS else signed
 
 
 def _lines(path: Path, checked: Verification, verdict: Verdict, nobody: bool, not_asked: bool) -> Iterable[str]:
@@ -62,6 +62,9 @@ def _lines(path: Path, checked: Verification, verdict: Verdict, nobody: bool, no
         yield f"{verdict}: {path} is intact, its verdict is {checked.verdict}, and {known}"
     else:
         yield f"{verdict}: {path} is intact and {'trusted' if checked.trusted else 'NOT trusted'}"
+    if checked.ok and checked.verdict == Verdict.PASS and checked.undecided:
+        text = f"  NOT PROVEN: {', '.join(checked.undecided)}."
+        yield f"{text} The run was asked to end before, and PASS goes as far as that."
     for reason in checked.reasons:
         yield f"  {reason}"
     if checked.ok and nobody and not not_asked:

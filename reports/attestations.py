@@ -64,6 +64,7 @@ def summary_of(statement: Mapping[str, Any], payload: bytes) -> dict[str, Any]:
     predicate = statement["predicate"]
     inputs = {"signoff.dsse.json": hashlib.sha256(payload).hexdigest(), **predicate["attestations"]}
     passed = [stage["name"] for stage in predicate["stages"] if stage["verdict"] == Verdict.PASS]
+    is_whole = len(passed) == len(predicate["stages"])  # a verdict is PASS, too, where only the first were asked for
     policy = {"uri": "policy.toml", **({"digest": {"sha256": predicate["policy"]}} if predicate["policy"] else {})}
     return _statement(
         statement["subject"],
@@ -74,7 +75,7 @@ def summary_of(statement: Mapping[str, Any], payload: bytes) -> dict[str, Any]:
             "resourceUri": f"urn:seatrial:candidate:sha256:{predicate['candidate']['sha256']}",
             "policy": policy,
             "inputAttestations": [{"uri": path, "digest": {"sha256": digest}} for path, digest in inputs.items()],
-            "verificationResult": "PASSED" if predicate["verdict"] == Verdict.PASS else "FAILED",
+            "verificationResult": "PASSED" if is_whole and predicate["verdict"] == Verdict.PASS else "FAILED",
             "verifiedLevels": [f"SEATRIAL_{name.upper().replace('-', '_')}" for name in passed],
         },
     )

@@ -48,6 +48,12 @@ class Verification:
     predicate: Mapping[str, Any] | None = None
 
     @property
+    def undecided(self) -> tuple[str, ...]:
+        """Stages that did not pass though the verdict is PASS: nobody had asked for them, so they prove nothing."""
+        predicate = self.predicate or {"stages": ()}
+        return tuple(stage["name"] for stage in predicate["stages"] if stage["verdict"] != "PASS")
+
+    @property
     def reasons(self) -> tuple[str, ...]:
         """Problems first, then what else one should know."""
         return self.problems + self.notes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import errno
+import json
 import os
 import shlex
 import shutil
@@ -130,6 +131,21 @@ def test_verify_without_a_key_says_what_it_did_not_check_and_does_not_pass(
     assert "NOT" not in capsys.readouterr().out
     (run / "run.json").write_text((run / "run.json").read_text() + " ")
     assert main(["verify", str(run), "--no-signature"]) == 3
+
+
+def test_run_that_was_asked_for_its_first_stages_alone_does_not_pass(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run / "decisions" / "production.json").unlink()
+    edit(run / "run.json", lambda data: data["stages"][-1].update(requested=False))
+    assert main(["sign", str(run), "--key", str(run.parent / "alice.pem")]) == 0
+    assert "  with:   production not decided, " in capsys.readouterr().out
+    assert main(["verify", str(run), "--key", str(run.parent / "alice.pub.pem")]) == 2
+    told = capsys.readouterr().out
+    assert told.startswith("INCONCLUSIVE: ")
+    assert "NOT PROVEN: production." in told
+    summary = verification.read_envelope(run / "attestations" / "vsa.dsse.json").payload
+    assert json.loads(summary)["predicate"]["verificationResult"] == "FAILED"
 
 
 def test_verify_asked_for_a_key_and_for_none_is_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
