@@ -265,7 +265,7 @@ def _history(command: argparse.ArgumentParser) -> None:
     index = actions.add_parser("index", help="write index.html: every run, figures over time, flaky tests")
     index.add_argument("runs", type=_named, metavar="RUNS", help="the folder that holds the runs, or oci:HOST/PATH")
     index.add_argument("-o", "--out", type=_path, required=True, metavar="DIR", help="where index.html goes")
-    index.add_argument("--check", action="store_true", help="check the digest of every file, also of large ones")
+    index.add_argument("--check", action="store_true", help="check every file and sign-off, also large files")
     compare = actions.add_parser(
         "compare", help="what differs between two runs; exit code 1: a clause stands worse in the second"
     )

@@ -12,11 +12,12 @@ from pipelines.configuration import Misconfigured
 from pipelines.logbook import write
 from pipelines.targets import TargetError
 from pipelines.targets.registry import Repository
+from reports import attest
 from reports import history as summaries
 from reports.history import Comparison, Summary
 from reports.record import RecordError
 from reports.render import history as pages
-from reports.run_folder import RunFolderError
+from reports.run_folder import RunFolderError, moment
 
 ALIKE, WORSE = 0, 1
 REGISTRY = "oci:"
@@ -38,6 +39,7 @@ def _index(given: argparse.Namespace) -> int:
         found = archive.summaries(Repository(given.runs.removeprefix(REGISTRY)))
     elif Path(given.runs).is_dir():
         found, told = summaries.all_of(Path(given.runs), everything=given.check)
+        told += _broken_sign_offs(Path(given.runs)) if given.check else ()
     else:
         raise Misconfigured([f"{given.runs}: there is no such folder. Runs are kept in runs/."])
     if not found:
@@ -50,6 +52,16 @@ def _index(given: argparse.Namespace) -> int:
         print(f"note: {line}")
     print(f"{given.out / 'index.html'}: {len(found)} run{'s' * (len(found) != 1)}")
     return 0
+
+
+def _broken_sign_offs(runs: Path) -> Iterable[str]:
+    """Signed runs that are not what was signed. That a sign-off has run out since is no fault of an old run."""
+    for path in sorted(runs.glob(f"*/{attest.SIGNOFF}")):
+        checked = attest.verify(path, cleared=True)
+        if checked.predicate is not None and not checked.ok:
+            checked = attest.verify(path, cleared=True, now=moment(str(checked.predicate["time"])))
+        if not checked.ok:
+            yield f"{path.parent}: its sign-off does not hold: {'; '.join(checked.problems)}"
 
 
 def _compare(given: argparse.Namespace) -> int:

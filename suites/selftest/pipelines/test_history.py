@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import datetime
 import hashlib
 import html
 import html.parser
@@ -107,6 +108,26 @@ def test_edited_summary_is_found_where_all_is_checked_or_the_run_is_signed(
     assert main([*index, "--check"]) == 0
     assert "r2: read anew, since history.json says other things than" in capsys.readouterr().out
     assert history.of(place / "r2") == history.summarise(run_folder.load(place / "r2"))
+
+
+def test_sign_off_that_does_not_hold_is_told_where_all_is_checked(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SEATRIAL_HOME", str(tmp_path / "home"))
+    for name in ("r1", "r2"):
+        for path in (place / name / "decisions").glob("*.json"):
+            path.write_text(json.dumps({**json.loads(path.read_text()), "decided": "2020-01-01T00:00:00Z"}))
+        render_all(place / name)
+        attest.sign(place / name, now=datetime.datetime(2020, 1, 2, tzinfo=datetime.UTC))
+        assert not attest.verify(place / name / attest.SIGNOFF).ok, "it has run out since, which is no fault"
+    (place / "r1" / "summary.md").write_text("PASS")
+    index = ["history", "index", str(place), "-o", str(tmp_path / "out")]
+    assert main(index) == 0
+    assert "sign-off" not in capsys.readouterr().out
+    assert main([*index, "--check"]) == 0
+    told = capsys.readouterr().out
+    assert "r1: its sign-off does not hold: summary.md was changed after signing" in told
+    assert "r2: its sign-off" not in told
 
 
 def test_record_or_decision_put_in_later_is_found(place: Path) -> None:

@@ -195,6 +195,7 @@ def test_page_names_a_cluster_only_where_one_was(tmp_path: Path) -> None:
     assert "Clusternone came up; asked for was local, 2 nodes" in page_of(folder).text
     changed(folder, "run.json", provider="", nodes=None)
     assert "Clusternone: no stage needed one" in page_of(folder).text
+    assert "This run had no cluster." in page_of(folder).text
 
 
 def test_time_of_a_suite_counts_a_test_of_several_clauses_once(tmp_path: Path) -> None:
