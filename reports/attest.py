@@ -122,14 +122,21 @@ def _require_same_candidate(run: RunFolder) -> None:
     """RunFolderError: a run that passed would be signed for other files, or another candidate, than it tested."""
     if run.verdict is not Verdict.PASS:
         return
+    given: dict[str, set[str]] = {}
     for stage in run.stages:
         file = run.path / stage.name / "parts.json"
+        for part in (*read_parts(file), *(part for record in stage.records for part in record.parts)):
+            given.setdefault(part.component, set()).update(part.sha256)
         _require_same_parts(run, read_parts(file), f"what the stage {stage.name} was given ({file})")
         for record in stage.records:
             named = str(record.run.environment.get("candidate") or run.candidate.digest)
             if named != run.candidate.digest:
                 raise RunFolderError(f"{record.path}: is of another candidate ({named[:12]}) than candidate.json")
             _require_same_parts(run, record.parts, f"what the tests used ({record.path})")
+    for part in run.parts:
+        untested = sorted(set(part.sha256) - given.get(part.component, set(part.sha256)))
+        if untested:
+            raise RunFolderError(f"{run.path}: {part.component}/{untested[0]} in parts.json was given to no stage")
 
 
 def _require_same_parts(run: RunFolder, used: Sequence[Part], whose: str) -> None:
@@ -138,7 +145,8 @@ def _require_same_parts(run: RunFolder, used: Sequence[Part], whose: str) -> Non
     for part in used:
         known = provided.get(part.component)
         files = known.sha256 if known else {}
-        wrong = sorted(name for name in {*files, *part.sha256} if files.get(name) != part.sha256.get(name))
+        # A stage may be given fewer files of a part than a later one; each of them is the one that is signed.
+        wrong = sorted(name for name, digest in part.sha256.items() if files.get(name) != digest)
         if known and not wrong:
             wrong = [name for name in ("version", "source", "identity") if getattr(known, name) != getattr(part, name)]
         if wrong or not known:

@@ -313,3 +313,13 @@ def test_signing_afresh_over_a_sign_off_is_refused_unless_asked_for(
     assert f"replaced: the sign-off by {by_alice}" in told
     assert "waivers.toml" in told
     assert attest.verify(run / attest.SIGNOFF, keys=[public_path(bob)]).trusted
+
+
+def test_stage_that_was_given_fewer_files_of_a_part_is_signed(run: Path) -> None:
+    shutil.copy(run / "parts.json", run / "dev" / "parts.json")
+    more = {"another": "0" * 64}
+    edit(run / "parts.json", lambda parts: parts[0]["sha256"].update(more))
+    assert main(["sign", str(run)]) == 3, "no stage was given the other file"
+    folder = run / "dev" / "parts.json"
+    edit(folder, lambda parts: parts[0]["sha256"].update(more))
+    assert main(["sign", str(run)]) == 0
