@@ -97,13 +97,16 @@ def require_pass(signoff: SignOff) -> None:
     for stage in signoff.predicate["stages"]:
         if stage["verdict"] != Verdict.PASS:
             text = f"the stage {stage['name']} has {stage['verdict'] or 'not decided'}, so it is not proven"
-            raise Refused(text, Verdict(stage["verdict"] or Verdict.INCONCLUSIVE))
+            remedy = "Run the whole pipeline, without --stage, and sign that"
+            raise Refused(f"{text}. {remedy}.", Verdict(stage["verdict"] or Verdict.INCONCLUSIVE))
 
 
 def require_trust(signoff: SignOff, place: str) -> None:
     """Refused where nobody whom the caller trusts has signed."""
     if not signoff.trusted:
-        why = "it is signed by a development key" if signoff.development else "no trusted key was given (--key)"
+        why = "no trusted key was given: name whom you trust with --key PEM or --roles FILE"
+        if signoff.development:
+            why = f"it is signed by a development key: python -m pipelines sign {signoff.run} --key KEY"
         raise Refused(f"{place} takes trusted sign-offs only, and {why}")
 
 
@@ -161,7 +164,9 @@ def require_turn(signoff: SignOff, environment: Environment, entries: Sequence[E
             name for name in {*step.digests, *signoff.digests} if step.digests.get(name) != signoff.digests.get(name)
         )
         if other:
-            raise Refused(f"{earlier} runs other files than this sign-off names: {', '.join(other[:5])}")
+            text = f"{earlier} runs other files than this sign-off names: {', '.join(other[:5])}"
+            remedy = f"Promote this run to {earlier} first, or the run that {earlier} has"
+            raise Refused(f"{text}. {remedy} ({step.content['signoff']['run']}).")
     for place in (*environment.after, environment.name):
         back = deployed.rolled_back(entries, place, signoff.candidate)
         if back is not None and moment(back.entry.time) >= signoff.decided:

@@ -97,7 +97,11 @@ def _tell_overwrite(given: argparse.Namespace, answer: Answer) -> None:
 
 
 def _who(given: argparse.Namespace) -> str:
-    return str(given.by) or getpass.getuser()
+    """Who decides. Misconfigured: nobody says, as in a container whose user has no name."""
+    try:
+        return str(given.by).strip() or getpass.getuser()
+    except (KeyError, OSError, ImportError) as error:
+        raise Misconfigured(["--by: this machine has no name for its user. Say who decides this: --by WHO."]) from error
 
 
 @contextlib.contextmanager

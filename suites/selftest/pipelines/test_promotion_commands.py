@@ -133,6 +133,20 @@ def test_demonstration_tells_that_nobody_who_is_trusted_has_signed(
     assert "NOT TRUSTED" not in capsys.readouterr().out
 
 
+def test_promotion_by_nobody_asks_who_decides_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def nobody() -> str:
+        raise KeyError("uid not found")
+
+    command = promotion(world, world.run("r1"), "dev")
+    monkeypatch.setattr("getpass.getuser", nobody)
+    assert main([*command, "--by", "  "]) == 3
+    assert "--by WHO" in capsys.readouterr().err
+    assert main([*command, "--by", " alice "]) == 0
+    assert world.entries[0].content["by"] == "alice"
+
+
 def test_command_writes_over_a_change_by_hand_only_with_a_reason(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
