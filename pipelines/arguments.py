@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pipelines import VERSION, pipeline, policy, quarantine, upgrading, waivers
+from pipelines import VERSION, janitor, pipeline, policy, quarantine, upgrading, waivers
+from pipelines.given import Named as _Named
+from pipelines.given import named as _named
+from pipelines.given import path as _path
 from reports.recorder import revision
 
 CANDIDATE = Path(__file__).parent / "candidates" / "default.toml"
@@ -38,30 +41,6 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _named(text: str) -> str:
-    """A value that says which file, folder or place; nothing is none of them, and would mean the current folder."""
-    if not text.strip():
-        raise argparse.ArgumentTypeError("it is empty (a variable that is not set?). Give a value, or leave it out.")
-    return text
-
-
-def _path(text: str) -> Path:
-    """A path that says where."""
-    return Path(_named(text))
-
-
-class _Named(argparse.Action):
-    """Stores a text as `_named` takes it. argparse would put a default of "" through a `type`, too."""
-
-    def __call__(
-        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object, _option: str | None = None
-    ) -> None:
-        try:
-            setattr(namespace, self.dest, _named(str(values)))
-        except argparse.ArgumentTypeError as error:
-            parser.error(str(argparse.ArgumentError(self, str(error))))
-
-
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     top = argparse.ArgumentParser(
@@ -77,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     _provision(commands.add_parser("provision", help="fetch and build a candidate's parts into the cache, and stop"))
     _clean(commands.add_parser("clean", help="remove what dead runs left on this machine"))
     _cluster(commands.add_parser("cluster", help="a cluster you have: what a run would make in it, and what it needs"))
+    janitor.options(commands.add_parser("janitor", help="what of ours has expired in a cloud; --delete removes it"))
     _verify(commands.add_parser("verify", help="check a signed sign-off, offline"))
     _report(commands.add_parser("report", help="render the report of a run again"))
     _gate(commands.add_parser("gate", help="decide again from a run's files, on any machine"))

@@ -186,6 +186,23 @@ def reap(*, kept: bool = False, orphans: bool = False) -> list[str]:
     return lease.reap(include_kept=kept, orphans=orphans)
 
 
+class Swept(Protocol):
+    """What the janitor found and did (fixtures.cloud.janitor.Swept)."""
+
+    @property
+    def lines(self) -> tuple[str, ...]: ...
+
+    @property
+    def left(self) -> int: ...
+
+
+def sweep(cloud: str, regions: Sequence[str], owner: str, *, delete: bool) -> Swept:
+    """List, or remove, what has expired in a cloud. EnvironmentUnfit: it does not tell."""
+    from fixtures.cloud import janitor
+
+    return janitor.sweep(janitor.cloud_of(cloud, regions), owner, delete)
+
+
 def changed_files(parts: Sequence[Part]) -> list[Finding]:
     """Files that are not any more what was provided: somebody or something wrote to them."""
     findings = []

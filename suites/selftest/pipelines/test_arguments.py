@@ -48,7 +48,7 @@ def test_every_option_that_names_a_place_refuses_nothing() -> None:
     assert len(places) > 40
     for action in places:
         if action.type is None:
-            assert type(action).__name__ == "_Named", action
+            assert type(action).__name__ == "Named", action
         else:
             with pytest.raises(argparse.ArgumentTypeError, match="it is empty"):
                 action.type("")  # type: ignore[operator]
