@@ -17,6 +17,7 @@ from reports.envelope import EnvelopeError
 from reports.keyless import KeylessError
 from reports.keys import KeyFileError, load_signer
 from reports.record import RecordError
+from reports.render.all import pages_of
 from reports.run_folder import RunFolderError, moment
 
 
@@ -35,7 +36,8 @@ def sign(given: argparse.Namespace) -> int:
             key = None if given.keyless else given.key[0]
             path = attest.add_signature(given.run / attest.SIGNOFF, key, trust=given.sigstore)
         else:
-            path = attest.sign(given.run, given.key, by_identity=given.keyless, trust=given.sigstore)
+            pages = pages_of(given.run)  # what lies there may be another's
+            path = attest.sign(given.run, given.key, by_identity=given.keyless, trust=given.sigstore, pages=pages)
     except (KeyFileError, KeylessError, EnvelopeError, RunFolderError, RecordError) as error:
         raise Misconfigured([f"not signed: {error}"]) from error
     for line in (*replaced, *_told(path, before, keyless=given.keyless, keys=given.key)):

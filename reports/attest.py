@@ -45,29 +45,38 @@ def sign(
     *,
     by_identity: bool = False,
     trust: Path | None = None,
+    pages: Mapping[str, str | bytes] | None = None,
 ) -> Path:
     """Sign a finished run and write runs/<id>/signoff.dsse.json; returns its path.
 
     keys: private keys of those who sign: files, or as reports.keys.load_signer takes them. Without any, this
     machine's development key signs and the envelope says so: it then verifies as valid and untrusted. Render
     first: the report's digest is bound too. by_identity: sign keyless as well, by the identity that this machine has
-    (reports/keyless.py; trust as there); without keys, a key that is thrown away makes the envelope.
+    (reports/keyless.py; trust as there); without keys, a key that is thrown away makes the envelope. pages: what was
+    rendered, by name, written and bound instead of what lies there.
     KeylessError: that cannot be done, and nothing is changed. EnvelopeError: somebody else is signing it now.
     RunFolderError: the run passed, and its records are not of the candidate and parts beside them.
     """
     with envelopes.alone(Path(run_dir)):
-        return _sign(Path(run_dir), keys, now, by_identity, trust)
+        return _sign(Path(run_dir), keys, now, by_identity, trust, pages or {})
 
 
 def _sign(
-    run_dir: Path, keys: Sequence[Path | str], now: datetime | None, by_identity: bool, trust: Path | None
+    run_dir: Path,
+    keys: Sequence[Path | str],
+    now: datetime | None,
+    by_identity: bool,
+    trust: Path | None,
+    pages: Mapping[str, str | bytes],
 ) -> Path:
     envelopes.finish(run_dir)
     signers = [load_signer(key) for key in keys] or [one_time_key() if by_identity else development_key()]
     found = findings.of_folder(run_dir)
     _require_same_candidate(found.run)
-    manifest = _manifest(found.run)
-    files = {**_bound_files(found.run), MANIFEST: hashlib.sha256(manifest.encode()).hexdigest()}
+    drawn = {name: _sha256(page) for name, page in pages.items()}
+    bound_files = _bound_files(found.run, drawn)
+    manifest = _manifest(found.run, bound_files, drawn)
+    files = {**bound_files, MANIFEST: _sha256(manifest)}
     results = attestations.test_results(found.run, _subjects(found.run), files)
     sealed = {path: envelopes.seal(item, PAYLOAD_TYPE, signers) for path, item in results.items()}
     bound = {path: hashlib.sha256(envelope.payload).hexdigest() for path, envelope in sealed.items()}
@@ -77,7 +86,8 @@ def _sign(
         attestations.summary_of(statement, signoff.payload), PAYLOAD_TYPE, signers
     )
     sealed[SIGNOFF] = signoff
-    texts = {run_dir / path: envelopes.text_of(envelope) for path, envelope in sealed.items()}
+    texts: dict[Path, str | bytes] = {run_dir / name: page for name, page in pages.items()}
+    texts |= {run_dir / path: envelopes.text_of(envelope) for path, envelope in sealed.items()}
     if by_identity:
         texts[run_dir / f"signoff{keyless.SUFFIX}"] = keyless.sign(signoff.payload, trust)
     left = {*(run_dir / attestations.FOLDER).glob("*"), *keyless.bundles_in(run_dir)} - set(texts)
@@ -85,16 +95,21 @@ def _sign(
     return run_dir / SIGNOFF
 
 
-def _bound_files(run: RunFolder) -> dict[str, str]:
-    """The files whose digests the sign-off holds itself: what was decided by, what was decided, what was rendered."""
+def _sha256(data: str | bytes) -> str:
+    return hashlib.sha256(data.encode() if isinstance(data, str) else data).hexdigest()
+
+
+def _bound_files(run: RunFolder, drawn: Mapping[str, str]) -> dict[str, str]:
+    """The files whose digests the sign-off holds itself: what was decided by, what was decided, what was rendered.
+    drawn: digests of what is rendered now."""
     rendered = {name: sha256_of(run.path / name) for name in _RENDERED if (run.path / name).is_file()}
-    return {**run.digests(), **rendered}
+    return {**run.digests(), **rendered, **{name: drawn[name] for name in _RENDERED if name in drawn}}
 
 
-def _manifest(run: RunFolder) -> str:
+def _manifest(run: RunFolder, bound: Mapping[str, str], drawn: Mapping[str, str]) -> str:
     """Everything else in the run folder (evidence, logs), as sha256sum writes and reads it. What a link leads to
     outside is not the run's, and a name that is no line of UTF-8 cannot be listed."""
-    known = {*_bound_files(run), SIGNOFF, MANIFEST}
+    known = {*bound, SIGNOFF, MANIFEST}
     files = {path.relative_to(run.path).as_posix(): path for path in run.path.rglob("*") if path.is_file()}
     root = run.path.resolve()
     others = {
@@ -102,7 +117,9 @@ def _manifest(run: RunFolder) -> str:
         for name, path in files.items()
         if name not in known and not _is_ours(name) and _is_line(name) and path.resolve().is_relative_to(root)
     }
-    return "".join(f"{sha256_of(path)}  {name}\n" for name, path in sorted(others.items()))
+    digests = {name: drawn.get(name) or sha256_of(path) for name, path in others.items()}
+    digests |= {name: digest for name, digest in drawn.items() if name not in known}
+    return "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items()))
 
 
 def _is_line(name: str) -> bool:

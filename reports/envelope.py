@@ -87,7 +87,7 @@ def _lock(folder: Path, handle: int) -> None:
         raise EnvelopeError(f"{folder}: cannot be locked, so nobody can sign there: {error.strerror}") from error
 
 
-def write_all(folder: Path, files: Mapping[Path, str], remove: Iterable[Path] = ()) -> None:
+def write_all(folder: Path, files: Mapping[Path, str | bytes], remove: Iterable[Path] = ()) -> None:
     """Write, and take away, files below a folder that belong together: all of it or nothing, also when killed.
 
     Everything is written aside first; the list of what is to be done with it is the one step that decides. Killed

@@ -9,6 +9,11 @@ from reports.render import ctrf, files, junit
 from reports.render.html import page_of
 from reports.render.markdown import markdown_of
 
+NAMES = {
+    "html": "report.html", "markdown": "summary.md", "junit": "junit.xml", "ctrf": "ctrf.json",
+    "history": history.FILE,
+}  # fmt: skip
+
 
 def render_all(run_dir: Path, out: Path | None = None) -> dict[str, Path]:
     """Write report.html, summary.md, junit.xml, ctrf.json and history.json; returns their paths by kind. The folder is
@@ -16,17 +21,22 @@ def render_all(run_dir: Path, out: Path | None = None) -> dict[str, Path]:
 
     OSError, such as a full disk: none of them is written.
     """
-    run_dir = Path(run_dir)
-    found = findings.of_folder(run_dir)
-    place = out or run_dir
-    pages: dict[str, tuple[Path, str | bytes]] = {
-        "html": (place / "report.html", page_of(found, history.earlier(found.run), place)),
-        "markdown": (place / "summary.md", markdown_of(found)),
-        "junit": (place / "junit.xml", junit.data_of(found.run)),
-        "ctrf": (place / "ctrf.json", ctrf.text_of(found.run)),
-    }
-    if not out:
-        pages["history"] = (run_dir / history.FILE, history.text_of(history.summarise(found.run)))
+    place = out or Path(run_dir)
+    pages = pages_of(Path(run_dir), place)
+    if out:
+        del pages[history.FILE]
     with files.folder_for_files(place):
-        files.write_all(dict(pages.values()))
-    return {kind: path for kind, (path, _) in pages.items()}
+        files.write_all({place / name: page for name, page in pages.items()})
+    return {kind: place / name for kind, name in NAMES.items() if name in pages}
+
+
+def pages_of(run_dir: Path, place: Path | None = None) -> dict[str, str | bytes]:
+    """The same, by name, not written. place: the folder that the page will lie in (default: the run's)."""
+    found = findings.of_folder(run_dir)
+    return {
+        "report.html": page_of(found, history.earlier(found.run), place),
+        "summary.md": markdown_of(found),
+        "junit.xml": junit.data_of(found.run),
+        "ctrf.json": ctrf.text_of(found.run),
+        history.FILE: history.text_of(history.summarise(found.run)),
+    }

@@ -83,6 +83,18 @@ def test_what_is_accepted_with_a_verdict_is_told_and_a_sign_off_that_is_over_too
     assert main(["verify", str(run), "--no-signature"]) == 3
 
 
+def test_report_that_is_signed_is_drawn_from_what_is_signed(run: Path) -> None:
+    forged = ("report.html", "summary.md", "junit.xml", "ctrf.json", "history.json")
+    for name in forged:
+        (run / name).write_text("forged")
+    assert main(["sign", str(run), "--key", str(run.parent / "alice.pem")]) == 0
+    for name in forged:
+        assert "forged" not in (run / name).read_text()
+    assert main(["verify", str(run), "--key", str(run.parent / "alice.pub.pem")]) == 0
+    (run / "history.json").write_text("forged")
+    assert main(["verify", str(run), "--key", str(run.parent / "alice.pub.pem")]) == 3
+
+
 def test_own_key_of_a_machine_is_called_that(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sign", str(run)]) == 0
     assert "this machine's own key" in capsys.readouterr().out
