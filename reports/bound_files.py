@@ -78,7 +78,8 @@ def _of_files(folder: Path, predicate: Mapping[str, Any]) -> list[str]:
         verb = "was signed and is" if len(missing) == 1 else "were signed and are"
         problems.append(f"{_listed(missing)} {verb} not in {folder}")
     present = [file for pattern in _READ_LATER for file in folder.glob(pattern)]
-    later = sorted({file.relative_to(folder).as_posix() for file in present} - set(signed))
+    known = {*signed, *(name for name, _ in _manifest(folder, predicate))}
+    later = sorted({file.relative_to(folder).as_posix() for file in present} - known)
     return problems + [f"{name} is in the run folder and was not signed" for name in later]
 
 

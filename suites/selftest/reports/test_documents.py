@@ -209,9 +209,11 @@ def test_report_of_a_signed_run_goes_elsewhere_or_takes_the_sign_off_along(
     assert "is the folder of another run" in capsys.readouterr().err
     assert {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()} == before
     assert attest.verify(folder / attest.SIGNOFF).ok
+    (folder / "signoff.sigstore.json").write_text("{}")
     assert main(["report", str(folder), "--replace-sign-off"]) == 0
     assert "sign again" in capsys.readouterr().out
-    assert not {"signoff.dsse.json", "attestations", "manifest.sha256"} & {path.name for path in folder.iterdir()}
+    gone = {"signoff.dsse.json", "signoff.sigstore.json", "attestations", "manifest.sha256"}
+    assert not gone & {path.name for path in folder.iterdir()}
 
 
 def test_pdf_that_is_signed_is_not_written_over(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -140,6 +140,16 @@ def test_decision_put_in_later_is_seen(folder: Path) -> None:
     assert found.problems == ("decisions/canary.json is in the run folder and was not signed",)
 
 
+@pytest.mark.parametrize("name", ["decisions/canary.json", "candidate.toml.orig", "other/record.jsonl"])
+def test_stray_file_that_was_there_is_signed_as_evidence_is(folder: Path, name: str) -> None:
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_text("{}")
+    envelope = attest.sign(folder, now=NOW)
+    assert attest.verify(envelope, now=NOW).ok
+    (folder / name).write_text("{ }")
+    assert attest.verify(envelope, now=NOW).problems == (f"{name} was changed after signing",)
+
+
 @pytest.mark.parametrize("name", ["report.html", "stages.toml", "policies/dev.toml", "summary.md", "candidate.toml"])
 def test_file_that_people_and_promotions_read_cannot_be_put_in_later(folder: Path, name: str) -> None:
     (folder / name).unlink(missing_ok=True)
