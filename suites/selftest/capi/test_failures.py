@@ -149,6 +149,25 @@ def test_clusters_of_one_name_live_side_by_side_and_end_alone(bench: Bench, tmp_
     assert again.destroy() == []
 
 
+def test_command_that_is_ended_half_way_removes_what_it_made(bench: Bench, tmp_path: Path) -> None:
+    settings, state = tmp_path / "cluster.toml", tmp_path / "state"
+    settings.write_text(
+        f'template = "in-memory"\n[management]\nkubeconfig = "{bench.local.kubeconfig}"\n'
+        '[values]\nmachine_startup = "300s"\n'
+    )
+    argv = [sys.executable, "-m", "fixtures.clusters.capi", "create", str(settings), "--state", str(state)]
+    running = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        wait_until("it is on its way", lambda: "1 Prov" in read_state(state).get("doing", ""), 90)
+        running.terminate()
+        said, complained = running.communicate(timeout=120)
+    finally:
+        running.kill()
+    assert (running.returncode, complained) == (130, "interrupted; what was made is removed\n")
+    assert "cluster Provisioned; machines: 1 Provisioning (given up in " in said
+    assert (read_state(state)["left"], _ours(bench)) == ([], [])
+
+
 def test_cluster_is_joined_from_its_folder_and_its_conditions_are_kept(bench: Bench, tmp_path: Path) -> None:
     made = bench.create(tmp_path / "state", workers=0)
     try:
