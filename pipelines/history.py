@@ -77,7 +77,10 @@ def _compare(given: argparse.Namespace) -> int:
 
 def _summary(place: str) -> Summary:
     if not place.startswith(REGISTRY):
-        return summaries.of(Path(place))
+        found, why = summaries.of(Path(place))
+        if why:
+            print(f"note: {place}: read anew, since {why}")
+        return found
     repository, colon, name = place.removeprefix(REGISTRY).rpartition(":")
     if not colon or "/" in name:
         raise Misconfigured([f"{place}: name the run, too: {REGISTRY}HOST/PATH:RUN"])

@@ -348,8 +348,8 @@ def _taken(data: Mapping[str, Any]) -> Summary:
     return Summary(**{**data, **tables, "bound": bound, "flakes": flaky, "verdict": Verdict(data["verdict"])})
 
 
-def of(place: Path) -> Summary:
-    """The summary of one run. RunFolderError: there is no run."""
+def of(place: Path) -> tuple[Summary, str]:
+    """The summary of one run, read anew, and what is wrong with its history.json. RunFolderError: there is no run."""
     if not (place / "run.json").is_file():
         raise RunFolderError(f"{place}: not a run folder (it has no run.json)")
-    return load(place, everything=True)[0]
+    return load(place, everything=True)

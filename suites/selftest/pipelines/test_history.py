@@ -107,7 +107,9 @@ def test_edited_summary_is_found_where_all_is_checked_or_the_run_is_signed(
     assert "r1: read anew, since history.json is not the file that was signed" in capsys.readouterr().out
     assert main([*index, "--check"]) == 0
     assert "r2: read anew, since history.json says other things than" in capsys.readouterr().out
-    assert history.of(place / "r2") == history.summarise(run_folder.load(place / "r2"))
+    assert history.of(place / "r2")[0] == history.summarise(run_folder.load(place / "r2"))
+    assert main(["history", "compare", str(place / "r1"), str(place / "r2")]) == 0
+    assert capsys.readouterr().out.count("read anew, since history.json") == 2
 
 
 def test_sign_off_that_does_not_hold_is_told_where_all_is_checked(
