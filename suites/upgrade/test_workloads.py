@@ -17,10 +17,13 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(TIME_LIMIT)]
 
 
 @pytest.mark.clause("upgrade.service.answers-afterwards")
-def test_service_is_answered_from_every_node_after_the_upgrade(upgraded: Trial, figures: Figures) -> None:
-    requests = upgraded.of(manifests.WEB)
+def test_service_is_answered_from_every_node_after_the_upgrade(
+    upgraded: Trial, figures: Figures, evidence: EvidenceFolder
+) -> None:
+    requests, failures = upgraded.of(manifests.WEB), upgraded.failures(manifests.WEB)
+    evidence.write("failed-requests.txt", "\n".join(failures))
     figures.measure("web-requests", len(requests))
-    figures.measure("web-failed-requests", sum(bool(item.error) for item in requests))
+    figures.measure("web-failed-requests", len(failures))
     silent = {}
     gaps = []
     for node in upgraded.cluster.nodes():
@@ -56,6 +59,19 @@ def test_pods_that_are_not_drained_keep_their_containers(completed: Trial) -> No
     assert len(before) == len(completed.cluster.nodes()), "not every node had an undrained pod: nothing is proven"
     if before != after:
         raise ClauseViolation("a pod that was not drained was started again", expected=before, actual=after)
+
+
+@pytest.mark.clause("upgrade.pods.connections-last")
+def test_connection_to_an_undrained_pod_lasts_through_the_upgrade(completed: Trial, figures: Figures) -> None:
+    requests = [item for item in completed.of(manifests.AGENT) if item.at > completed.begun]
+    assert requests, "no connection was used during the upgrade: nothing is proven"
+    cut = completed.failures(manifests.AGENT)
+    figures.measure("agent-cut-connections", len(cut))
+    figures.measure("agent-slowest-answer-seconds", max(item.took for item in requests))
+    if cut:
+        raise ClauseViolation(
+            "a connection to a pod that was not drained was cut", expected="one connection from each node", actual=cut
+        )
 
 
 @pytest.mark.clause("upgrade.nodes.take-pods-again")
