@@ -35,4 +35,7 @@ def values_for(template: str, folder: Path) -> dict[str, Any]:
         addons = folder / "addons.yaml"
         addons.write_text("apiVersion: v1\nkind: Namespace\nmetadata: {name: network}\n")
         given |= {"kubernetes_version": "v1.36.2", "addons": str(addons)}
+    if template == "tinkerbell":
+        (folder / "vip.yaml").write_text("apiVersion: v1\nkind: Pod\nmetadata: {name: vip, namespace: kube-system}\n")
+        given |= {"vip_manifest": str(folder / "vip.yaml")}
     return given

@@ -85,6 +85,19 @@ def test_optional_value_that_is_not_given_takes_its_field_with_it(tmp_path: Path
     assert "ami" not in without["spec"]["template"]["spec"]
 
 
+def test_static_pod_of_the_endpoint_is_laid_down_where_it_is_given(tmp_path: Path) -> None:
+    given = values_for("tinkerbell", tmp_path)
+    manifest = given.pop("vip_manifest")
+    without = _kind(template.load("tinkerbell").render(OURS, given), "KubeadmControlPlane")
+    with_it = _kind(
+        template.load("tinkerbell").render(OURS, given | {"vip_manifest": manifest}),
+        "KubeadmControlPlane",
+    )
+    assert "files" not in without["spec"]["kubeadmConfigSpec"]
+    (file,) = with_it["spec"]["kubeadmConfigSpec"]["files"]
+    assert (file["path"], file["content"]) == ("/etc/kubernetes/manifests/vip.yaml", Path(manifest).read_text())
+
+
 @pytest.mark.parametrize(("name", "kind", "field"), [
     ("aws", "AWSCluster", "additionalTags"), ("gcp", "GCPCluster", "additionalLabels"),
     ("azure", "AzureCluster", "additionalTags"),
