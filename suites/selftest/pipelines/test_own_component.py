@@ -71,7 +71,8 @@ sha256 = "{declared}"
 
 
 def test_part_that_is_not_the_declared_one_is_told_with_the_candidate_s_line(tmp_path: Path) -> None:
-    (tmp_path / "plugin").write_text("what came")
+    for name in ("plugin", "other"):
+        (tmp_path / name).write_text("what came")
     came, declared = sha256_of(tmp_path / "plugin"), "1" * 64
     (tmp_path / "mine.toml").write_text(WRONG.format(other="csi-driver", came=came, declared=declared))
     (tmp_path / "policy.toml").write_text(tiny_run.POLICY)
