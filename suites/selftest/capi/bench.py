@@ -37,7 +37,7 @@ SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Bench:
-    """A management cluster. api: its administrator's client."""
+    """A management cluster. api: its administrator's client; program: kubectl."""
 
     local: LocalCluster
     api: Any
@@ -45,6 +45,7 @@ class Bench:
     access: Access
     installed: Management
     parts: Parts
+    program: Path
 
     def create(self, folder: Path, name: str = "one", **values: Any) -> CapiCluster:
         """A simulated cluster, Available."""
@@ -79,8 +80,7 @@ class Bench:
 
     def kubectl(self, cluster: CapiCluster, *arguments: str) -> Any:
         """What kubectl says of the cluster, asked where its API server can be reached: on the management node."""
-        program = str(self.parts.file("kubernetes", "kubectl"))
-        asked = [program, "--kubeconfig", str(cluster.kubeconfig), *arguments, "-o", "json"]
+        asked = [str(self.program), "--kubeconfig", str(cluster.kubeconfig), *arguments, "-o", "json"]
         done = self.local.nodes()[0].exec(asked, timeout=30)
         return json.loads(done.require_success(" ".join(arguments)))
 
@@ -109,7 +109,7 @@ def management_cluster(parts: Parts, folder: Path) -> Iterator[Bench]:
     try:
         with connect(local.kubeconfig, None, through_proxy=False) as api:
             installed = management.install(local, api, supplied, print)
-            yield Bench(local, api, Objects(api), access.find([local.kubeconfig]), installed, parts)
+            yield Bench(local, api, Objects(api), access.find([local.kubeconfig]), installed, parts, supplied.kubectl)
     finally:
         left = local.destroy()
     assert (left, traces_of(local.lease.label)) == ([], [])
