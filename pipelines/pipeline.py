@@ -151,6 +151,10 @@ def _upgrade_from(table: Table, folder: Path, *, recorded: bool) -> Path | None:
     upgrades = "upgrade" in table.data.get("suites", ())
     if upgrades and not named:
         table.problem("", 'judges upgrades and does not say from what. Add a line upgrade-from = "candidates/...".')
+    if upgrades and table.data.get("workers"):
+        table.problem(
+            "workers", "must be 0 here: one upgrade is judged by all tests, and each worker would make its own."
+        )
     if named and not upgrades:
         table.problem("upgrade-from", 'is for a stage whose suites are ["upgrade"].')
     if named and not recorded and not (folder / named).is_file():

@@ -283,7 +283,12 @@ class StageRun:
             return self._tests(stage, parts_file, (), build)
         self.screen.event(f"{stage.name}: {stage.title}", "bold")
         if stage.upgrade_from:
-            return self._tests(stage, parts_file, self._upgrade(self.book.parts(earlier, stage.name, "from")), build)
+            options = self._upgrade(self.book.parts(earlier, stage.name, "from"))
+            findings = self._tests(stage, parts_file, options, build)
+            told = self.book.folder / stage.name / "upgrade" / "departures.txt"
+            if told.is_file():
+                self.book.note(departures=told.read_text(encoding="utf-8").splitlines())
+            return findings
         if self.wishes.provider == "kubeconfig":
             return self._tests(stage, parts_file, self._existing_cluster(), build)
         try:

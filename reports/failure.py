@@ -46,6 +46,7 @@ _SUBJECT_OPTIONS = (
     "--feature-gate",
     "--mutant",
     "--variant",
+    "--upgrade-from",
     "--allow-",
 )
 _SWITCHES = ("--allow-disruptive",)

@@ -26,7 +26,8 @@ def test_cluster_of_the_release_before_is_taken_to_the_candidate(
     figures.measure("nodes-upgrade-seconds", round(sum(of_nodes), 2))
     figures.measure("control-plane-upgrade-seconds", round(sum(x.seconds for x in upgraded.steps) - sum(of_nodes), 2))
     if upgraded.stopped:
-        raise ClauseViolation("the upgrade stopped half-way", expected="every step done", actual=upgraded.stopped)
+        summary = f"the upgrade stopped: {upgraded.stopped.splitlines()[0]}"
+        raise ClauseViolation(summary, expected="every step done", actual=upgraded.stopped)
 
 
 @pytest.mark.clause("upgrade.versions.control-plane-runs-the-candidate")

@@ -86,6 +86,7 @@ def test_release_for_a_pipeline_without_upgrade_is_refused() -> None:
         ('upgrade-from = "candidates/kubernetes-1.36.toml"\n', "", "does not say from what"),
         ("kubernetes-1.36.toml", "gone.toml", "there is no file"),
         ('suites = ["upgrade"]', 'suites = ["csi"]', "is for a stage whose suites are"),
+        ('suites = ["upgrade"]', 'suites = ["upgrade"]\nworkers = 2', "one upgrade is judged by all tests"),
     ],
 )
 def test_stage_that_cannot_upgrade_is_told_with_its_line(tmp_path: Path, old: str, new: str, why: str) -> None:
