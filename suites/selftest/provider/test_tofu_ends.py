@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import stat
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +18,7 @@ from fixtures import lease as leases
 from fixtures.clusters.provider import ClusterFailed
 from fixtures.clusters.state import read_state
 from fixtures.clusters.tofu import cluster as clusters
+from fixtures.clusters.tofu.order import SHIPPED
 from fixtures.clusters.tofu.provider import Refused, TofuProvider
 from fixtures.wait import wait_until
 from suites.selftest.provider.clouds import Cloud, tofu
@@ -175,3 +177,8 @@ def test_program_that_is_none_is_refused_before_anything_is_made(cloud: Cloud) -
         with pytest.raises(ClusterFailed, match=said):
             TofuProvider().create(cloud.spec(order))
     assert leases.leases() == []
+
+
+def test_shipped_modules_are_written_as_tofu_formats_them() -> None:
+    done = subprocess.run([tofu(), "fmt", "-check", "-recursive", str(SHIPPED)], capture_output=True, text=True)
+    assert (done.returncode, [line for line in done.stdout.splitlines() if line.endswith(".tf")]) == (0, [])

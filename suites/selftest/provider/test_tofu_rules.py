@@ -204,3 +204,10 @@ def test_file_that_is_right_is_read(tmp_path: Path) -> None:
     (tmp_path / "m" / "main.tf").touch()
     (tmp_path / "order.toml").write_text(GOOD)
     assert order.read(tmp_path / "order.toml").ttl == 7200
+
+
+@pytest.mark.parametrize("module", sorted(path.name for path in order.SHIPPED.iterdir() if path.is_dir()))
+def test_shipped_module_takes_marks_and_gives_a_kubeconfig(module: str) -> None:
+    text = "\n".join(path.read_text() for path in (order.SHIPPED / module).glob("*.tf"))
+    assert f'variable "{policy.VARIABLE}" {{' in text
+    assert 'output "kubeconfig" {' in text
