@@ -70,7 +70,11 @@ def pytest_configure(config: pytest.Config) -> None:
         options.run_dir = str((config.rootpath / "runs" / f"pytest-{stamp}-{os.getpid()}").resolve())
     if not options.run_dir:
         return
-    Path(options.run_dir).mkdir(parents=True, exist_ok=True)
+    try:
+        Path(options.run_dir).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        refused = f"no run folder {options.run_dir}: {error.strerror} ({error.filename}); name another with --run-dir"
+        raise pytest.UsageError(refused) from error
     # Allure's results cost as much again as a protocol test: a pipeline's stage writes them, others ask (--alluredir).
     if options.stage and hasattr(options, "allure_report_dir") and not options.allure_report_dir:
         options.allure_report_dir = str(Path(options.run_dir) / "allure-results")

@@ -92,6 +92,14 @@ def test_record_of_every_kind_of_outcome_assigns_blame_once(project: Path, worke
     assert len(lines(project, "planned")[0]["tests"]) == 8
 
 
+def test_run_folder_that_cannot_be_made_is_a_usage_error(project: Path) -> None:
+    (project / "out").write_text("a file")
+    done = run(project)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert f"no run folder {project / 'out'}: File exists" in done.stderr
+    assert "name another with --run-dir" in done.stderr
+
+
 def test_failure_text_names_clause_expectation_and_repeat_command(project: Path) -> None:
     run(project)
     text = next(line["text"] for line in lines(project, "result") if "wrong" in line["test"])
