@@ -157,7 +157,7 @@ FILES = {
 @pytest.mark.parametrize("name", MUTANTS)
 def test_gate_mutant_is_caught(name: str, tmp_path: Path) -> None:
     module, old, new, tests = MUTANTS[name]
-    for package in ("pipelines", "reports", str(OWN)):
+    for package in ("pipelines", "reports", str(OWN), "suites/selftest/reports"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "suites" / "__init__.py").touch()
     (tmp_path / "suites" / "selftest" / "__init__.py").touch()

@@ -16,11 +16,10 @@ from kubernetes.utils import create_from_dict
 
 from pipelines.objections import Refused
 from pipelines.targets.cluster import PROMOTED, Namespace
-from reports import attest
 from reports.model import EnvironmentUnfit
 from suites.selftest.pipelines import apiserver, changed_by_hand, killing
 from suites.selftest.pipelines.killing import WithLedger
-from suites.selftest.pipelines.releases import World, edit
+from suites.selftest.pipelines.releases import World
 
 pytestmark = [
     pytest.mark.timeout(1200),  # the first run on a machine builds the API server
@@ -60,14 +59,6 @@ def world(api: Any, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     return world
 
 
-def run_of(world: World, name: str, digest: str, candidate: str) -> Path:
-    """A signed run that has tested the image of this digest."""
-    run = world.run(name, candidate=candidate)
-    edit(run / "parts.json", lambda parts: parts[0].update(identity=digest))
-    attest.sign(run, [world.root / "release.pem"], now=world.now)
-    return run
-
-
 def lets_in(api: Any, namespace: str, body: dict[str, Any]) -> str:
     """ "" where the pod is let in, else what the API server says. A policy that was just made takes a moment."""
     try:
@@ -94,7 +85,7 @@ def wait_until_kept_out(api: Any, namespace: str, digest: str) -> None:
 
 def test_namespace_lets_in_promoted_digests_and_nothing_else(api: Any, namespace: str, world: World) -> None:
     wait_until_kept_out(api, namespace, ONE)
-    world.promote(run_of(world, "r1", ONE, "one"), "dev")
+    world.promote(world.run("r1", image=ONE, candidate="one"), "dev")
     wait_until_let_in(api, namespace, ONE)
     strangers = [
         apiserver.pod(f"x@{TWO}"),
@@ -114,7 +105,7 @@ def test_namespace_and_deployment_say_what_was_promoted(api: Any, namespace: str
     body = {"metadata": {"name": "x"}, "spec": {"selector": {"matchLabels": labels}, "template": template}}
     client.AppsV1Api(api).create_namespaced_deployment(namespace, body)
     world.target = Namespace(api, namespace, "x")
-    world.promote(run_of(world, "r1", ONE, "one"), "dev")
+    world.promote(world.run("r1", image=ONE, candidate="one"), "dev")
     entry = world.entries[0]
     for item in (
         client.CoreV1Api(api).read_namespace(namespace),
@@ -129,8 +120,8 @@ def test_namespace_and_deployment_say_what_was_promoted(api: Any, namespace: str
 def test_release_before_may_still_run_after_a_promotion_and_not_after_a_rollback(
     api: Any, namespace: str, world: World
 ) -> None:
-    world.promote(run_of(world, "r1", ONE, "one"), "dev")
-    world.promote(run_of(world, "r2", TWO, "two"), "dev")
+    world.promote(world.run("r1", image=ONE, candidate="one"), "dev")
+    world.promote(world.run("r2", image=TWO, candidate="two"), "dev")
     wait_until_let_in(api, namespace, TWO)
     assert lets_in(api, namespace, apiserver.pod(f"x@{ONE}")) == ""
     world.rollback("dev", "r1")
@@ -139,7 +130,7 @@ def test_release_before_may_still_run_after_a_promotion_and_not_after_a_rollback
 
 
 def test_same_release_again_changes_nothing_in_the_cluster(api: Any, namespace: str, world: World) -> None:
-    run = run_of(world, "r1", ONE, "one")
+    run = world.run("r1", image=ONE, candidate="one")
     world.promote(run, "dev")
     before = client.CoreV1Api(api).read_namespaced_config_map(PROMOTED, namespace).metadata.resource_version
     assert world.promote(run, "dev").again
@@ -151,12 +142,12 @@ def test_config_map_of_somebody_else_is_not_overwritten(api: Any, namespace: str
     body = {"metadata": {"name": PROMOTED}, "data": {TWO.replace(":", "."): "by hand"}}
     client.CoreV1Api(api).create_namespaced_config_map(namespace, body)
     with pytest.raises(Refused, match=rf"is {TWO.replace(':', '.')}, where nothing should be"):
-        world.promote(run_of(world, "r1", ONE, "one"), "dev")
+        world.promote(world.run("r1", image=ONE, candidate="one"), "dev")
     assert client.CoreV1Api(api).read_namespaced_config_map(PROMOTED, namespace).data == body["data"]
 
 
 def test_promotion_that_is_killed_at_any_step_is_finished_by_the_same_command(api: Any, world: World) -> None:
-    runs = [run_of(world, "r1", ONE, "one"), run_of(world, "r2", TWO, "two")]
+    runs = [world.run("r1", image=ONE, candidate="one"), world.run("r2", image=TWO, candidate="two")]
 
     def fresh() -> World:
         number = next(_numbers)
@@ -180,9 +171,9 @@ def test_namespace_that_was_changed_by_hand_is_refused_and_written_over_with_a_r
     api: Any, namespace: str, world: World, change: str
 ) -> None:
     core = client.CoreV1Api(api)
-    world.promote(run_of(world, "r1", ONE, "one"), "dev")
+    world.promote(world.run("r1", image=ONE, candidate="one"), "dev")
     first = core.read_namespaced_config_map(PROMOTED, namespace)
-    run = run_of(world, "r2", TWO, "two")
+    run = world.run("r2", image=TWO, candidate="two")
     world.promote(run, "dev")
     match change:
         case "digest let in":
@@ -207,7 +198,7 @@ def test_deployment_that_was_made_anew_is_no_change_by_hand_and_is_labelled_agai
     body = {"metadata": {"name": "x"}, "spec": {"selector": {"matchLabels": {"app": "x"}}, "template": template}}
     apps.create_namespaced_deployment(namespace, body)
     world.target = Namespace(api, namespace, "x")
-    run = run_of(world, "r1", ONE, "one")
+    run = world.run("r1", image=ONE, candidate="one")
     world.promote(run, "dev")
     apps.delete_namespaced_deployment("x", namespace)
     apps.create_namespaced_deployment(namespace, body)
@@ -228,5 +219,5 @@ def test_cluster_that_cannot_take_a_release_is_refused_before_anything_is_decide
         case "no deployment":
             world.target = Namespace(api, namespace, "none")
     with pytest.raises(Refused):
-        world.promote(run_of(world, "r1", ONE, "one"), "dev")
+        world.promote(world.run("r1", image=ONE, candidate="one"), "dev")
     assert "promotion" not in world.kinds

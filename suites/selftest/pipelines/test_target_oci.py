@@ -17,7 +17,7 @@ from pipelines.targets.registry import MANIFEST, Repository
 from reports import attest, verification
 from suites.selftest.pipelines import changed_by_hand, killing, registry
 from suites.selftest.pipelines.killing import WithLedger
-from suites.selftest.pipelines.releases import World, edit
+from suites.selftest.pipelines.releases import World
 
 pytestmark = pytest.mark.timeout(1200)  # the first run on a machine builds the registry
 
@@ -37,14 +37,6 @@ def world(repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     return world
 
 
-def run_of(world: World, name: str, digest: str, candidate: str = "") -> Path:
-    """A signed run that has tested the image of this digest."""
-    run = world.run(name, candidate=candidate)
-    edit(run / "parts.json", lambda parts: parts[0].update(identity=digest))
-    attest.sign(run, [world.root / "release.pem"], now=world.now)
-    return run
-
-
 def tag(repository: Repository, name: str) -> bytes:
     found = repository.manifest(name)
     assert found is not None
@@ -53,7 +45,7 @@ def tag(repository: Repository, name: str) -> bytes:
 
 def test_image_is_tagged_by_its_digest_and_the_sign_off_is_its_referrer(world: World, repository: Repository) -> None:
     digest = registry.push_image(repository)
-    run = run_of(world, "r1", digest)
+    run = world.run("r1", image=digest)
     where = world.promote(run, "dev", digests=[digest]).where
     assert where == f"{repository.name}:dev ({digest})"
     assert tag(repository, "dev") == tag(repository, digest)
@@ -74,7 +66,7 @@ def test_registry_with_the_referrers_api_lists_by_it_and_needs_no_fallback_tag(
     world: World, repository: Repository, request: pytest.FixtureRequest
 ) -> None:
     digest = registry.push_image(repository)
-    world.promote(run_of(world, "r1", digest), "dev", digests=[digest])
+    world.promote(world.run("r1", image=digest), "dev", digests=[digest])
     has_api = "referrers" in request.node.callspec.params.values()
     listed = requests.get(f"http://{repository.host}/v2/{repository.path}/referrers/{digest}", timeout=30)
     assert (listed.status_code == 200) is has_api
@@ -87,7 +79,7 @@ def test_registry_with_the_referrers_api_lists_by_it_and_needs_no_fallback_tag(
 
 def test_same_release_again_adds_no_referrer(world: World, repository: Repository) -> None:
     digest = registry.push_image(repository)
-    run = run_of(world, "r1", digest)
+    run = world.run("r1", image=digest)
     world.promote(run, "dev", digests=[digest])
     before = repository.referrers(digest)
     assert world.promote(run, "dev", digests=[digest]).again
@@ -96,8 +88,8 @@ def test_same_release_again_adds_no_referrer(world: World, repository: Repositor
 
 def test_tag_moves_to_the_next_image_and_back(world: World, repository: Repository) -> None:
     first, second = (registry.push_image(repository, text) for text in ("one", "two"))
-    world.promote(run_of(world, "r1", first), "dev", digests=[first])
-    world.promote(run_of(world, "r2", second, "atlas 2026.12"), "dev", digests=[second])
+    world.promote(world.run("r1", image=first), "dev", digests=[first])
+    world.promote(world.run("r2", image=second, candidate="atlas 2026.12"), "dev", digests=[second])
     assert tag(repository, "dev") == tag(repository, second)
     world.rollback("dev", "r1")
     assert tag(repository, "dev") == tag(repository, first)
@@ -108,10 +100,10 @@ def test_tag_moves_to_the_next_image_and_back(world: World, repository: Reposito
 
 def test_image_that_was_not_tested_or_not_pushed_is_refused(world: World, repository: Repository) -> None:
     digest, other = registry.push_image(repository, "tested"), registry.push_image(repository, "other")
-    run = run_of(world, "r1", digest)
+    run = world.run("r1", image=digest)
     with pytest.raises(Refused, match="none of the digests"):
         world.promote(run, "dev", digests=[other])
-    absent = run_of(world, "r2", f"sha256:{'a' * 64}", "x")
+    absent = world.run("r2", image=f"sha256:{'a' * 64}", candidate="x")
     with pytest.raises(Refused, match="push the image that was tested"):
         world.promote(absent, "dev", digests=[f"sha256:{'a' * 64}"])
     for digests in ([], [digest, f"sha256:{'a' * 64}"]):
@@ -124,7 +116,7 @@ def test_release_note_by_somebody_else_is_refused(world: World, repository: Repo
     digest = registry.push_image(repository)
     repository.put_manifest("seatrial-dev", tag(repository, digest), MANIFEST)
     with pytest.raises(Refused, match=r"the manifest .* under the tag seatrial-dev, where nothing should be"):
-        world.promote(run_of(world, "r1", digest), "dev", digests=[digest])
+        world.promote(world.run("r1", image=digest), "dev", digests=[digest])
     assert repository.manifest("dev") is None
 
 
@@ -133,9 +125,9 @@ def test_tag_that_was_changed_by_hand_is_refused_and_written_over_with_a_reason(
     world: World, repository: Repository, change: str
 ) -> None:
     first, second = (registry.push_image(repository, text) for text in ("one", "two"))
-    world.promote(run_of(world, "r1", first), "dev", digests=[first])
+    world.promote(world.run("r1", image=first), "dev", digests=[first])
     note = tag(repository, "seatrial-dev")
-    run = run_of(world, "r2", second, "atlas 2026.12")
+    run = world.run("r2", image=second, candidate="atlas 2026.12")
     world.promote(run, "dev", digests=[second])
     if change != "note of somebody else":
         repository.put_manifest("dev", tag(repository, first), MANIFEST)
@@ -151,7 +143,7 @@ def test_promotion_that_is_killed_at_any_step_is_finished_by_the_same_command(
 ) -> None:
     numbers = itertools.count()
     digests = [registry.push_image(repository, text) for text in ("one", "two")]
-    runs = [run_of(world, "r1", digests[0]), run_of(world, "r2", digests[1], "atlas 2026.12")]
+    runs = [world.run("r1", image=digests[0]), world.run("r2", image=digests[1], candidate="atlas 2026.12")]
 
     def fresh() -> World:
         number = next(numbers)
@@ -174,7 +166,7 @@ def test_promotion_that_is_killed_at_any_step_is_finished_by_the_same_command(
 def test_registry_that_is_gone_is_no_release(world: World) -> None:
     world.target = Image(Repository(f"http://127.0.0.1:{registry.free_port()}/seatrial/none"))
     with pytest.raises(Refused, match="GET failed"):
-        world.promote(run_of(world, "r1", f"sha256:{'b' * 64}"), "dev", digests=[f"sha256:{'b' * 64}"])
+        world.promote(world.run("r1", image=f"sha256:{'b' * 64}"), "dev", digests=[f"sha256:{'b' * 64}"])
     assert "promotion" not in world.kinds
 
 
