@@ -343,8 +343,8 @@ def test_every_script_is_run_by_a_test_here(machine: Machine, branch: Path) -> N
     ran = {item.name for job in jobs for item in job.ran}
     files = [*sorted(judges.WORKFLOWS.glob("*.yml")), *judges.actions()]
     scripts = {step["name"] for path in files for step in reading.steps(reading.read(path)) if "run" in step}
-    # The project's own CI, which users do not call. Those of kind.yml need a hosted runner with Docker, those of capi.yml half an
-    # hour of building: unproven here.
+    # The project's own CI, which users do not call. Those of kind.yml need a hosted runner with Docker, those of
+    # capi.yml half an hour of building: unproven here.
     own = {"Run the project's own tests"}
     own |= {"Install what a node image is made with", "Run the tests of the kind provider"}
     own |= {"Run the tests of the Cluster API provider"}
