@@ -12,8 +12,8 @@ import pytest
 import fixtures.references.csi.variants as variants
 from fixtures.protocols.definitions import CSI_SPECS
 from reports import catalogue
-from suites.selftest.matrix.judging import Findings, by_suite
-from suites.selftest.matrix.mutants import Mutant, files_naming, mutants_of, spec_of
+from suites.selftest.matrix.judging import Findings, by_its_clause, by_suite
+from suites.selftest.matrix.mutants import Mutant, mutants_of, spec_of
 
 # One for each place where a defect can enter: the node, the controller, the store, the identity, the process.
 QUICK = {
@@ -39,8 +39,7 @@ def require_judged(found: Findings) -> None:
 )
 def test_csi_mutant_dies_at_the_clause_it_breaks(mutant: Mutant) -> None:
     clause = catalogue.load().clauses[mutant.breaks]
-    files = files_naming("csi", clause.id)
-    found = by_suite("csi", mutant.name, spec_of(clause), files, "--clause", clause.id)
+    found = by_its_clause("csi", mutant, spec_of(clause))
     require_judged(found)
     assert clause.id in found.clauses, f"{mutant.name} lives: {dict(found.failed)}"
     assert not found.beside(clause.id), f"{mutant.name}: others are blamed: {dict(found.failed)}"

@@ -155,7 +155,8 @@ def _cases(found: Findings | None) -> str:
 
 
 def _share(count: int, total: int) -> str:
-    return f"{count} ({100 * count / total:.0f} %)"
+    # Rounded down: 100 % is said of all of them only.
+    return f"{count} ({100 * count // total} %)"
 
 
 def _cells(cells: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ import pytest
 from fixtures.subjects.csi.sanity import SANITY, read_report
 from fixtures.toolchain.lock import committed_lock
 from reports import catalogue
-from suites.selftest.matrix.judging import Findings
+from suites.selftest.matrix.judging import Findings, by_its_clause
 from suites.selftest.matrix.mutants import Mutant, files_naming, mutants_of, spec_of
 from suites.selftest.matrix.state import Keys, State
 from suites.selftest.matrix.table import Matrix, Row, page
@@ -92,6 +92,17 @@ def test_page_counts_blind_mutants_on_their_own() -> None:
     assert "1 (100 %), of the 1 it was run over" in page(Matrix("csi", [rows[0], Row(mutant("later"), FOUND)]))
     assert "mount: fails / so" in text
     assert "test_z" in text
+
+
+def test_rate_is_all_only_where_all_died() -> None:
+    rows = [Row(mutant(f"m{number}"), FOUND) for number in range(299)]
+    assert "| all | 299 | 299 (100 %) |" in page(Matrix("csi", rows))
+    assert "| all | 300 | 299 (99 %) |" in page(Matrix("csi", [*rows, Row(mutant("lives"), Findings(judged=9))]))
+
+
+def test_test_that_puts_its_clause_together_is_found() -> None:
+    known = next(item for item in mutants_of("csi") if item.name == "lists_an_empty_node_id")
+    assert known.breaks in by_its_clause("csi", known, "1.12").clauses
 
 
 @pytest.mark.parametrize("suite", catalogue.SUITES)
