@@ -279,7 +279,12 @@ def _promote(command: argparse.ArgumentParser) -> None:
     command.add_argument("--to", type=_named, required=True, metavar="ENV", help="an environment of its pipeline")
     _signers(command)
     command.add_argument(
-        "--digest", action="append", default=[], metavar="sha256:...", help="what is deployed: refused unless tested"
+        "--digest",
+        type=_named,
+        action="append",
+        default=[],
+        metavar="sha256:...",
+        help="what is deployed: refused unless tested",
     )
     command.add_argument(
         "--why",

@@ -26,8 +26,6 @@ from reports.spelling import nearest
 def promote(given: argparse.Namespace) -> int:
     """Release a run's candidate to an environment; refuses, and says why, when anything speaks against it."""
     require_run(given.run)
-    if not all(digest.strip() for digest in given.digest):
-        raise Misconfigured(["--digest: it is empty (a variable that is not set?). Give a digest, or leave it out."])
     target = kinds.chosen(given)
     with _ledger(given) as book:
         wish = Wish(

@@ -314,7 +314,8 @@ def _digest_of(path: Path) -> str:
 
 def _changed(folder: Path, summary: Summary, everything: bool) -> str:
     """Which file is not the one that the summary was made from; "" if none is."""
-    if bound_files.listed(folder, FILE) not in ("", sha256_of(folder / FILE)):
+    signed = bound_files.listed(folder, FILE)
+    if signed and signed != sha256_of(folder / FILE):
         return f"{FILE} is not the file that was signed"
     for name, (size, digest) in summary.bound.items():
         path = folder / name

@@ -7,7 +7,6 @@ key proves that nobody changed a sign-off after this machine wrote it; it never 
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +22,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from securesystemslib.exceptions import UnsupportedLibraryError
 from securesystemslib.signer import SIGNER_FOR_URI_SCHEME, CryptoSigner, Signer, SSlibKey
+
+from reports.render.files import write_beside
 
 DEVELOPMENT_KEY = "development.pem"
 PUBLIC_BESIDE = "#"  # between a key service's URI and the file of its public half; no scheme uses a fragment itself
@@ -182,18 +183,11 @@ def _bytes(path: Path) -> bytes:
 
 def _place(path: Path, data: bytes, mode: int) -> bool:
     """Put a whole file at path unless one is there; a crash leaves none or the whole. False: one was there."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    beside = Path(name)
+    beside = write_beside(path, data, mode)
     try:
-        with os.fdopen(handle, "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(beside, path)
-        except FileExistsError:
-            return False
-        return True
+        os.link(beside, path)
+    except FileExistsError:
+        return False
     finally:
         beside.unlink(missing_ok=True)
+    return True
