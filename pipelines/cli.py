@@ -18,6 +18,7 @@ from typing import TextIO
 from pipelines import (
     arguments,
     existing,
+    ground,
     history,
     housekeeping,
     importing,
@@ -27,16 +28,15 @@ from pipelines import (
     releasing,
     replay,
     signing,
-    stages,
     upgrading,
     verifying,
     waivers,
 )
 from pipelines.candidate import load as load_candidate
 from pipelines.configuration import Misconfigured
+from pipelines.inputs import Options, Wishes, read_inputs
 from pipelines.screen import Screen
-from pipelines.stages import Wishes
-from pipelines.trial import INTERRUPTED, Options, read_inputs
+from pipelines.trial import INTERRUPTED
 from pipelines.trial import run as run_trial
 from reports import shards
 from reports.model import EnvironmentUnfit, HarnessError, Verdict
@@ -76,8 +76,6 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(given: argparse.Namespace) -> int:
-    from fixtures import lease as leases
-
     provider = _provider(given)
     _require_shard(given)
     wishes = Wishes(
@@ -115,11 +113,11 @@ def _run(given: argparse.Namespace) -> int:
     screen = Screen()
     containers = any(stage.needs_cluster or "cri" in stage.suites for stage in asked)
     housekeeping.require_able(screen, options.install, containers)
-    leases.reap()
-    lease = leases.acquire("pipeline")
+    ground.reap()
+    lease = ground.lease()
     try:
         # Within the run, where a Ctrl-C cannot cut it short; again here for runs that end in an error.
-        return run_trial(options, lease.environment(), screen, lambda: [*leases.reap(), *lease.release()])
+        return run_trial(options, lease.environment(), screen, lambda: [*ground.reap(), *lease.release()])
     finally:
         for line in lease.release():
             if line.startswith("left:"):
@@ -169,11 +167,11 @@ def _ordered(given: argparse.Namespace) -> str:
     if given.provider == "capi":
         if not given.cluster_file:
             raise Misconfigured(["--provider capi: name the file with template and values by --cluster-file FILE."])
-        stages.require_cluster_settings(given.cluster_file)
+        ground.require_cluster_settings(given.cluster_file)
         return "capi"
     if not given.cluster_file:
         raise Misconfigured(["--provider tofu: name the file with module, values and cost by --cluster-file FILE."])
-    stages.require_cluster_file(given.cluster_file)
+    ground.require_cluster_file(given.cluster_file)
     return "tofu"
 
 

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import argparse
 
-from pipelines import stages
+from pipelines import ground
 from reports.model import Verdict
 
 
 def cluster(given: argparse.Namespace) -> int:
     """Plan: 0 a run could begin, 2 a right is missing. Rights: print the manifest."""
     if given.action == "rights":
-        print(stages.rights_manifest(given.namespace, given.pod_security), end="")
+        print(ground.rights_manifest(given.namespace, given.pod_security), end="")
         return 0
     if given.cluster_file:
-        stages.require_cluster_file(given.cluster_file)
-        found = stages.preview_module(given.cluster_file)
+        ground.require_cluster_file(given.cluster_file)
+        found = ground.preview_module(given.cluster_file)
     else:
-        found = stages.preview_cluster(reach(given), given.pod_security)
+        found = ground.preview_cluster(reach(given), given.pod_security)
     print(found.text())
     return Verdict.INCONCLUSIVE.exit_code if found.missing else 0
 
 
-def reach(given: argparse.Namespace) -> stages.Reach:
+def reach(given: argparse.Namespace) -> ground.Reach:
     """Where the options lead, and as whom."""
-    return stages.Reach(given.kubeconfig, given.kube_context, given.as_user, tuple(given.as_group))
+    return ground.Reach(given.kubeconfig, given.kube_context, given.as_user, tuple(given.as_group))

@@ -7,7 +7,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-from pipelines import stages
+from pipelines import ground
 from pipelines.existing import reach
 from pipelines.screen import Screen
 from reports.model import EnvironmentUnfit, Verdict
@@ -27,7 +27,7 @@ CONTAINERS = "cgroups"
 def doctor(_given: argparse.Namespace) -> int:
     """One screen of what this machine can and cannot do; 0 able, 2 not able."""
     screen = Screen()
-    facts = stages.machine_facts(network=True)
+    facts = ground.machine_facts(network=True)
     working = [fact.name.removeprefix(KERNEL) for fact in facts if fact.ok and fact.name.startswith(KERNEL)]
     screen.line(f"{screen.paint('ok      ', 'PASS')}{'kernel':<{WIDTH}}{_wrapped(', '.join(working))}")
     for fact in facts:
@@ -42,7 +42,7 @@ def doctor(_given: argparse.Namespace) -> int:
     return 0
 
 
-def _show(screen: Screen, fact: stages.Fact) -> None:
+def _show(screen: Screen, fact: ground.Fact) -> None:
     mark, colour = ("ok", "PASS") if fact.ok else ("MISSING", "FAIL") if fact.required else ("without", "dim")
     screen.line(f"{screen.paint(f'{mark:<8}', colour)}{fact.name:<{WIDTH}}{_wrapped(fact.detail)}")
     if not fact.ok:
@@ -61,7 +61,7 @@ def require_able(screen: Screen, install: bool, containers: bool = True) -> None
 
     install: missing system packages come by themselves. containers: a stage starts some, so it limits them.
     """
-    lacking = [fact for fact in stages.machine_facts(network=False) if fact.required and not fact.ok]
+    lacking = [fact for fact in ground.machine_facts(network=False) if fact.required and not fact.ok]
     needed = (*FATAL, *([CONTAINERS] if containers else []), *([] if install else ["system packages"]))
     fatal = [fact for fact in lacking if fact.name in needed]
     if fatal:
@@ -76,16 +76,16 @@ def clean(given: argparse.Namespace) -> int:
     """Remove what dead runs left; with --cache also what was fetched and built. 2: something could not be removed."""
     in_cluster = bool(given.kubeconfig or given.kube_context or given.as_user)  # KUBECONFIG may say which
     if in_cluster:
-        lines = stages.clean_cluster(reach(given), everything=given.all)
+        lines = ground.clean_cluster(reach(given), everything=given.all)
     else:
-        lines = stages.reap(kept=given.kept, orphans=True)
+        lines = ground.reap(kept=given.kept, orphans=True)
     for line in lines:
         print(line if line.startswith("left:") else f"removed {line}")
     left = [line for line in lines if line.startswith("left:")]
     if not lines:
         print(f"nothing of ours was left {'in that cluster' if in_cluster else 'on this machine'}")
     if given.cache:
-        _clean_cache(stages.cache_root(), given.yes)
+        _clean_cache(ground.cache_root(), given.yes)
     return 2 if left else 0
 
 
@@ -100,7 +100,7 @@ def _clean_cache(root: Path, sure: bool) -> None:
     if not sure and not _agreed(f"Remove {root} ({size / 1e9:.1f} GB)? The next run builds everything again. [y/N] "):
         print("the cache stays")
         return
-    stages.remove_tree(root)
+    ground.remove_tree(root)
     print(f"removed {root} ({size / 1e9:.1f} GB)")
 
 

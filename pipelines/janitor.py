@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from pipelines import stages
+from pipelines import ground
 from pipelines.given import Named, named
 from reports.model import Verdict
 
@@ -27,6 +27,6 @@ def options(command: argparse.ArgumentParser) -> None:
 
 def janitor(given: argparse.Namespace) -> int:
     """List or remove. EnvironmentUnfit: no credentials, no answer."""
-    swept = stages.sweep(given.cloud, given.region, given.owner, delete=given.delete)
+    swept = ground.sweep(given.cloud, given.region, given.owner, delete=given.delete)
     print("\n".join(swept.lines))
     return Verdict.INCONCLUSIVE.exit_code if swept.left else 0

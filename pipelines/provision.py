@@ -12,11 +12,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from pipelines import stages
+from pipelines import ground
 from pipelines.candidate import declared_at
+from pipelines.inputs import Inputs
 from pipelines.logbook import write
 from pipelines.provisioning import wanted
-from pipelines.trial import Inputs
 from reports.model import Component, EnvironmentUnfit, HarnessError, Part, Verdict, part_from_json, to_json
 
 STEP = 0.5
@@ -36,7 +36,7 @@ def provision(
     tell = _Lines() if as_json else None
     parts: dict[str, Part] = {}
     try:
-        for part in stages.provide(order, tell.progress if tell else None, install):
+        for part in ground.provide(order, tell.progress if tell else None, install):
             parts[part.component] = part
             if tell:
                 tell.say({"part": to_json(part)})
@@ -47,7 +47,7 @@ def provision(
     except OSError as error:
         text = f"{error.filename or 'this machine'}: {error.strerror or error}"
         return _failed(tell, Verdict.INCONCLUSIVE, text)
-    path = stages.cache_root() / "parts" / ("earlier.json" if earlier else "default.json")
+    path = ground.cache_root() / "parts" / ("earlier.json" if earlier else "default.json")
     if for_pytest:
         noted = parts if earlier else _joined(path, parts)
         write(path, json.dumps(to_json(list(noted.values())), indent=1) + "\n")

@@ -1,19 +1,16 @@
-"""What a stage stands on: its parts, checked file by file, and its cluster. The only module, beside the command
-line, that reaches into fixtures."""
+"""One stage that has tests: its parts checked file by file, its cluster made, its tests started, all cleaned up."""
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
-from pipelines import policy, testing
-from pipelines.configuration import Misconfigured
+from pipelines import ground, policy, testing
 from pipelines.findings import Finding
+from pipelines.inputs import Wishes
 from pipelines.interrupts import Interrupts
 from pipelines.logbook import Logbook
 from pipelines.names import CLUSTER_READY
@@ -22,185 +19,7 @@ from pipelines.provisioning import Provisioning
 from pipelines.screen import Screen
 from pipelines.standings import in_scope
 from reports import catalogue
-from reports.model import Component, EnvironmentUnfit, Part, Verdict
-
-
-class Fact(Protocol):
-    """One thing about this machine (fixtures.toolchain.machine.Fact). required: the default pipeline needs it."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def ok(self) -> bool: ...
-
-    @property
-    def detail(self) -> str: ...
-
-    @property
-    def repair(self) -> str: ...
-
-    @property
-    def needed_for(self) -> str: ...
-
-    @property
-    def required(self) -> bool: ...
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What the user chose for the cluster and the tests."""
-
-    seed: int
-    provider: str = "local"
-    kubeconfig: str = ""
-    kube_context: str = ""
-    as_user: str = ""
-    as_groups: tuple[str, ...] = ()
-    pod_security: str = "baseline"
-    nodes: int = 2
-    keep_cluster: bool = False
-    allow_disruptive: bool = False
-    pytest_options: tuple[str, ...] = ()
-    cluster_file: Path | None = None
-
-
-def provide(components: Sequence[Component], tell: Callable[[str, bool], None] | None, install: bool) -> Iterator[Part]:
-    """Fetch or build the components in order, each as soon as it is there.
-
-    tell gets lines of news, and whether one is worth keeping; without it they go to the terminal.
-    """
-    from fixtures.toolchain import progress, system
-    from fixtures.toolchain.cache import Cache
-    from fixtures.toolchain.provide import provide as provided
-
-    def hear(event: progress.Event) -> None:
-        if tell is not None:
-            tell(progress.line_of(event), event.state in ("note", "started"))
-
-    news = hear if tell else progress.ScreenProgress()
-    system.ensure(system.missing("run"), lambda text: news(progress.Event("system", "started", text)), install)
-    yield from provided(components, Cache(), news, install)
-
-
-def machine_facts(network: bool) -> Sequence[Fact]:
-    """What this machine can and cannot do."""
-    from fixtures.toolchain import machine
-
-    return machine.facts(network=network)
-
-
-def cache_root() -> Path:
-    """Where everything fetched and built is kept."""
-    from fixtures.plugin import cache_root as root
-
-    return root()
-
-
-def remove_tree(folder: Path) -> None:
-    """Remove a folder, also where Go left read-only folders in it."""
-    from fixtures.toolchain.cache import remove_tree as remove
-
-    remove(folder)
-
-
-@dataclass(frozen=True)
-class Reach:
-    """How an existing cluster is reached: a kubeconfig ("": as with kubectl), a context in it, and as whom."""
-
-    kubeconfig: str
-    context: str
-    as_user: str
-    as_groups: tuple[str, ...]
-
-    def find(self) -> Any:
-        """A fixtures.clusters.access.Access. EnvironmentUnfit: there is none, or it looks like production."""
-        from fixtures.clusters import access
-
-        return access.find(access.kubeconfig_files(self.kubeconfig), self.context, self.as_user, self.as_groups)
-
-
-class Previewed(Protocol):
-    """What would be made (fixtures.clusters.preview.Preview). missing: why it cannot."""
-
-    @property
-    def missing(self) -> tuple[str, ...]: ...
-
-    def text(self) -> str: ...
-
-
-def preview_cluster(reach: Reach, pod_security: str) -> Previewed:
-    """What a run would make there and which rights it lacks. EnvironmentUnfit: it cannot be reached."""
-    from fixtures.clusters.preview import preview
-
-    return preview(reach.find(), pod_security)
-
-
-def require_cluster_file(cluster_file: Path) -> None:
-    """Misconfigured: all that is wrong with the file of --provider tofu."""
-    from fixtures.clusters.tofu import order
-
-    try:
-        order.read(cluster_file)
-    except order.WrongOrder as error:
-        raise Misconfigured([f"{cluster_file}: {problem}" for problem in error.problems]) from error
-
-
-def require_cluster_settings(cluster_file: Path) -> None:
-    """Misconfigured: what is wrong with the file of --provider capi, or a cluster of it could judge nothing."""
-    from fixtures.clusters.capi import settings
-    from fixtures.clusters.provider import ClusterFailed
-
-    try:
-        settings.require(cluster_file)
-    except ClusterFailed as error:
-        raise Misconfigured(str(error).splitlines()) from error
-
-
-def preview_module(cluster_file: Path) -> Previewed:
-    """What a module would make and cost, and why it is refused. EnvironmentUnfit: it cannot be planned."""
-    from fixtures.clusters.tofu.provider import TofuProvider
-    from fixtures.plugin import read_parts
-
-    return TofuProvider().preview(cluster_file, read_parts(None))
-
-
-def rights_manifest(namespace: str, pod_security: str) -> str:
-    """YAML of an account with the least rights."""
-    from fixtures.clusters.rights import manifest
-
-    return manifest(namespace, pod_security)
-
-
-def clean_cluster(reach: Reach, *, everything: bool) -> list[str]:
-    """Remove labelled namespaces that dead runs left in an existing cluster. EnvironmentUnfit: it cannot be reached."""
-    from fixtures.clusters import own_namespaces
-
-    return own_namespaces.clean(reach.find(), everything)
-
-
-def reap(*, kept: bool = False, orphans: bool = False) -> list[str]:
-    """Remove what dead runs left on this machine; one line for each thing."""
-    from fixtures import lease
-
-    return lease.reap(include_kept=kept, orphans=orphans)
-
-
-class Swept(Protocol):
-    """What the janitor found and did (fixtures.cloud.janitor.Swept)."""
-
-    @property
-    def lines(self) -> tuple[str, ...]: ...
-
-    @property
-    def left(self) -> int: ...
-
-
-def sweep(cloud: str, regions: Sequence[str], owner: str, *, delete: bool) -> Swept:
-    """List, or remove, what has expired in a cloud. EnvironmentUnfit: it does not tell."""
-    from fixtures.cloud import janitor
-
-    return janitor.sweep(janitor.cloud_of(cloud, regions), owner, delete)
+from reports.model import EnvironmentUnfit, Part, Verdict
 
 
 def changed_files(parts: Sequence[Part]) -> list[Finding]:
@@ -349,10 +168,6 @@ class StageRun:
     @contextmanager
     def _cluster(self, stage: Stage, parts_file: Path) -> Iterator[tuple[str, ...]]:
         """A fresh cluster for the time of the block; its logs are evidence, whatever happens."""
-        from fixtures.clusters.choice import maker
-        from fixtures.clusters.provider import ClusterSpec
-        from fixtures.plugin import read_parts
-
         state = self.book.folder / stage.name / "cluster"
         keep = self.wishes.keep_cluster
         self.screen.status(f"{stage.name}: starting a cluster of {self.wishes.nodes} node(s)")
@@ -361,11 +176,10 @@ class StageRun:
         def tell(text: str) -> None:
             self.screen.status(f"{stage.name}: {text}")
 
-        spec = ClusterSpec(
-            stage.name, read_parts(parts_file), state, self.wishes.nodes, keep=keep, tell=tell,
-            settings=self.wishes.cluster_file, run=self.book.folder.name,
+        cluster = ground.create_cluster(
+            self.wishes.provider, parts_file, name=stage.name, state=state, nodes=self.wishes.nodes, keep=keep,
+            tell=tell, settings=self.wishes.cluster_file, run=self.book.folder.name,
         )  # fmt: skip
-        cluster = maker(self.wishes.provider).create(spec)
         took = time.monotonic() - begun
         try:
             self.book.time("cluster ready", took)

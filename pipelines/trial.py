@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import platform
 import shlex
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,111 +22,24 @@ from pipelines import (
     deviations,
     foreseen,
     gate,
-    names,
-    pipeline,
     policy,
-    quarantine,
     upgrading,
-    waivers,
 )
-from pipelines.candidate import Candidate
-from pipelines.candidate import load as load_candidate
-from pipelines.configuration import Misconfigured, read_all
-from pipelines.deviations import Deviation
+from pipelines.configuration import Misconfigured
 from pipelines.findings import Finding, Past
+from pipelines.inputs import Inputs, Options, by_copies, read_inputs
 from pipelines.interrupts import Interrupted, Interrupts
 from pipelines.logbook import Logbook, now, records_of, stamp
-from pipelines.pipeline import Pipeline, Stage
+from pipelines.pipeline import Stage
 from pipelines.provisioning import NotProvided, Provisioning, wanted
-from pipelines.quarantine import Entry
 from pipelines.screen import Screen, show_decision, show_end
-from pipelines.stages import StageRun, Wishes
-from pipelines.statistics import Basis
-from pipelines.waivers import Waiver
-from reports import catalogue as clauses
+from pipelines.stages import StageRun
 from reports import shards
-from reports.catalogue import Catalogue
 from reports.model import Decision, Part, Verdict
 from reports.recorder import revision
 from reports.run_folder import moment
 
 INTERRUPTED = 130
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the user asked for. Empty: the default. shard: I/N, of the run that all shards call run_id."""
-
-    candidate: Path
-    pipeline: Path
-    waivers: Path
-    runs: Path
-    wishes: Wishes
-    policy: Path | None = None
-    quarantine: Path = quarantine.DEFAULT
-    basis: Path | None = None
-    basis_keys: tuple[Path, ...] = ()
-    stage: str = ""
-    profile: str = "quick"
-    install: bool = True
-    upgrade_from: Path | None = None
-    shard: str = ""
-    run_id: str = ""
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """Everything that the gates judge by, read and checked before any work starts."""
-
-    candidate: Candidate
-    pipeline: Pipeline
-    stages: tuple[Stage, ...]
-    catalogue: Catalogue
-    waivers: tuple[Waiver, ...]
-    deviations: tuple[Deviation, ...]
-    quarantine: tuple[Entry, ...] = ()
-    basis: Basis | None = None
-    earlier: Mapping[str, Candidate] = field(default_factory=dict)
-
-
-def read_inputs(options: Options) -> Inputs:
-    """Read candidate, pipeline, policies, waivers, deviations, quarantine, basis and clauses.
-
-    Misconfigured or HarnessError: a file of the user's, or one of ours, cannot be used, or names what there is not.
-    """
-    catalogue = clauses.load()
-    candidate = load_candidate(options.candidate, is_here=True)
-    chosen = upgrading.chosen(pipeline.load(options.pipeline, options.profile), options.upgrade_from)
-    if options.policy is not None:
-        stages = tuple(dataclasses.replace(stage, policy=options.policy) for stage in chosen.stages)
-        chosen = dataclasses.replace(chosen, stages=stages)
-    chosen = dataclasses.replace(
-        chosen, stages=tuple(dataclasses.replace(stage, profile=options.profile) for stage in chosen.stages)
-    )
-    requested = chosen.until(options.stage)
-    _require_names(options, requested, catalogue)
-    read_all(partial(foreseen.require_judged, stage, chosen.stages, catalogue) for stage in requested)
-    pipeline.require_components(requested, candidate)
-    return Inputs(
-        candidate,
-        chosen,
-        requested,
-        catalogue,
-        waivers.load(options.waivers),
-        deviations.load(),
-        quarantine.load(options.quarantine),
-        basis.load(options.basis, options.basis_keys) if options.basis else None,
-        {item.name: upgrading.load(item.upgrade_from, candidate) for item in requested if item.upgrade_from},
-    )
-
-
-def _require_names(options: Options, stages: Sequence[Stage], catalogue: Catalogue) -> None:
-    """Misconfigured: every mistake in the policies, waivers and quarantine, also clauses, tests and figures that they
-    name and that do not exist: hours later the gate could only call such a run INVALID."""
-    known = names.of_checkout(catalogue)
-    readers: list[Callable[[], Any]] = [partial(policy.load, stage.policy, known) for stage in stages]
-    readers += [partial(waivers.load, options.waivers, known), partial(quarantine.load, options.quarantine, known)]
-    read_all(readers)
 
 
 @dataclass
@@ -298,17 +209,6 @@ def run(options: Options, environment: dict[str, str], screen: Screen, reap: Cal
                 book.note(shard={**book.facts["shard"], "whole": True})
             book.note(finished=stamp(now()))
             return _finish(trial, stopped)
-
-
-def by_copies(inputs: Inputs, folder: Path) -> Inputs:
-    """The same, judged by the policies that were copied into the run's folder: an edit of the files while the run goes
-    on is for the next one."""
-    copied = {
-        stage.name: dataclasses.replace(stage, policy=folder / "policies" / f"{stage.name}.toml")
-        for stage in inputs.pipeline.stages
-    }
-    whole = dataclasses.replace(inputs.pipeline, stages=tuple(copied.values()))
-    return dataclasses.replace(inputs, pipeline=whole, stages=tuple(copied[stage.name] for stage in inputs.stages))
 
 
 def _open(options: Options, inputs: Inputs, facts: dict[str, Any]) -> Logbook:

@@ -11,7 +11,7 @@ import pytest
 from pipelines import VERSION, policy, trial
 from pipelines.cli import main
 from pipelines.configuration import Misconfigured
-from pipelines.stages import Wishes
+from pipelines.inputs import Options, Wishes, by_copies, read_inputs
 from suites.selftest.pipelines import synthetic_shards
 
 
@@ -63,10 +63,10 @@ def test_folder_that_is_there_already_stays(tmp_path: Path) -> None:
 
 def test_policy_that_is_edited_during_a_run_does_not_judge_it(tmp_path: Path) -> None:
     made = synthetic_shards.write(tmp_path, 0, 2)
-    options = trial.Options(
+    options = Options(
         tmp_path / "candidate.toml", tmp_path / "stages.toml", tmp_path / "waivers.toml", tmp_path / "runs", Wishes(1)
     )
-    inputs = trial.by_copies(trial.read_inputs(options), made)
+    inputs = by_copies(read_inputs(options), made)
     (tmp_path / "policy.toml").write_text("nonsense")
     assert [policy.load(stage.policy).name for stage in inputs.stages] == ["p", "p", "p"]
 

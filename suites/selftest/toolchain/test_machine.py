@@ -69,7 +69,7 @@ def test_machine_without_writable_cgroups_is_refused_only_where_containers_are_j
     containers: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without = [machine.Fact("cgroups", False, "v2, read-only", "mount it read-write", "limits of containers", True)]
-    monkeypatch.setattr("pipelines.stages.machine_facts", lambda network: without)
+    monkeypatch.setattr("pipelines.ground.machine_facts", lambda network: without)
     refused = False
     try:
         housekeeping.require_able(Screen(), install=True, containers=containers)
