@@ -21,11 +21,11 @@ import pytest
 from fixtures import lease as leases
 from fixtures.cloud.aws import Aws
 from fixtures.cloud.janitor import sweep
-from fixtures.clusters.provider import ClusterFailed, ClusterSpec
+from fixtures.clusters.provider import ClusterFailed, ClusterSpec, PlanRefused
 from fixtures.clusters.tofu import cluster as clusters
 from fixtures.clusters.tofu.order import SHIPPED
 from fixtures.clusters.tofu.policy import EXPIRES, LEASE, OWNER
-from fixtures.clusters.tofu.provider import Refused, TofuProvider
+from fixtures.clusters.tofu.provider import TofuProvider
 from fixtures.plugin import Parts
 from fixtures.wait import wait_until
 from suites.selftest.cloud.emulated import REGION, Emulated, emulated
@@ -132,9 +132,9 @@ def test_cluster_is_made_marked_watched_and_destroyed(bench: Bench) -> None:
 
 def test_plan_that_is_too_dear_or_too_open_makes_nothing(bench: Bench) -> None:
     empty = bench.aws.there()
-    with pytest.raises(Refused, match=r"it would cost 0.63 USD in 2 hours; the ceiling is 0.62"):
+    with pytest.raises(PlanRefused, match=r"it would cost 0.63 USD in 2 hours; the ceiling is 0.62"):
         bench.create(bench.spec(ceiling=0.62))
-    with pytest.raises(Refused, match=r"its endpoint is public for 198.51.100.0/24"):
+    with pytest.raises(PlanRefused, match=r"its endpoint is public for 198.51.100.0/24"):
         bench.create(bench.spec(public_from='["198.51.100.0/24"]'))
     with pytest.raises(ClusterFailed, match="A test cluster has 1 to 10 nodes"):
         bench.create(bench.spec(nodes=11))

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from fixtures import lease as leases
-from fixtures.clusters.provider import ClusterFailed
+from fixtures.clusters.provider import ClusterFailed, PlanRefused
 from fixtures.clusters.state import read_state
 from fixtures.clusters.tofu import cluster as clusters
 from fixtures.clusters.tofu.order import SHIPPED
-from fixtures.clusters.tofu.provider import Refused, TofuProvider
+from fixtures.clusters.tofu.provider import TofuProvider
 from fixtures.wait import wait_until
 from suites.selftest.provider.clouds import Cloud, tofu
 from suites.selftest.provider.traces import traces_of
@@ -138,7 +138,7 @@ def test_cluster_that_is_not_as_it_was_made_is_told(cloud: Cloud) -> None:
 
 
 def test_plan_that_is_refused_makes_nothing(cloud: Cloud) -> None:
-    with pytest.raises(Refused, match=r"values.colour: the module has no such variable"):
+    with pytest.raises(PlanRefused, match=r"values.colour: the module has no such variable"):
         TofuProvider().create(cloud.spec(cloud.order(colour="red")))
     assert (cloud.things, leases.leases()) == ([], [])
     kept = json.loads((cloud.folder / "run" / "plan.json").read_text())

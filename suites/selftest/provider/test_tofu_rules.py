@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fixtures.clusters.tofu import cost, order, planned, policy
+from fixtures.clusters import cost
+from fixtures.clusters.tofu import order, planned, policy
 
 MARKS = {policy.LEASE: "seatrial-00000001", policy.OWNER: "me", policy.EXPIRES: "20261125t120000z"}
 RULES = policy.Rules(MARKS)
@@ -143,7 +144,7 @@ PRICE = cost.Price("aws_eks_node_group", 0.1, "a list", {"instance_types.0": "t3
 
 
 def test_cost_is_what_the_prices_say_for_the_time_it_stays() -> None:
-    made = cost.estimate(POOL, [PRICE], frozenset(), hours=4)
+    made = cost.estimate(POOL.items, cost.Budget(1, prices=(PRICE,)), hours=4)
     assert made.total == pytest.approx(1.2)
     assert cost.refusals(made, 1.2) == []
     assert cost.refusals(made, 1.19) == ["it would cost 1.20 USD in 4 hours; the ceiling is 1.19"]
@@ -159,9 +160,10 @@ def test_cost_is_what_the_prices_say_for_the_time_it_stays() -> None:
     ],
 )
 def test_resource_without_a_price_is_refused_unless_it_is_free(price: cost.Price) -> None:
-    made = cost.estimate(POOL, [price], frozenset(), hours=1)
+    made = cost.estimate(POOL.items, cost.Budget(100, prices=(price,)), hours=1)
     assert cost.refusals(made, 100)[0].startswith("aws_eks_node_group.x: there is no price for it")
-    assert cost.refusals(cost.estimate(POOL, [], frozenset({"aws_eks_node_group"}), 1), 0) == []
+    free = cost.Budget(0, free=frozenset({"aws_eks_node_group"}))
+    assert cost.refusals(cost.estimate(POOL.items, free, 1), 0) == []
 
 
 @given(st.text())
