@@ -164,7 +164,10 @@ def _cluster(command: argparse.ArgumentParser) -> None:
         "--kubeconfig", action=_Named, default="", metavar="FILE", help="the cluster (default: as with kubectl)"
     )
     plan.add_argument(
-        "--cluster-file", type=_path, metavar="FILE", help="instead: of --provider tofu, with an estimate of the cost"
+        "--cluster-file",
+        type=_path,
+        metavar="FILE",
+        help="instead: of --provider capi or tofu, with an estimate of the cost",
     )
     _reach(plan)
     rights = actions.add_parser("rights", help="print the manifest of an account with the least rights")

@@ -14,8 +14,7 @@ def cluster(given: argparse.Namespace) -> int:
         print(ground.rights_manifest(given.namespace, given.pod_security), end="")
         return 0
     if given.cluster_file:
-        ground.require_cluster_file(given.cluster_file)
-        found = ground.preview_module(given.cluster_file)
+        found = ground.preview_file(given.cluster_file)
     else:
         found = ground.preview_cluster(reach(given), given.pod_security)
     print(found.text())

@@ -126,11 +126,22 @@ def require_cluster_settings(cluster_file: Path) -> None:
         raise Misconfigured(str(error).splitlines()) from error
 
 
-def preview_module(cluster_file: Path) -> Previewed:
-    """What a module would make and cost, and why it is refused. EnvironmentUnfit: it cannot be planned."""
+def preview_file(cluster_file: Path) -> Previewed:
+    """What the file of --provider capi or tofu would make and cost, and why it is refused. Misconfigured: the file is
+    wrong. EnvironmentUnfit: it cannot be planned."""
+    from fixtures.clusters.capi import preview, settings
+    from fixtures.clusters.provider import ClusterFailed
     from fixtures.clusters.tofu.provider import TofuProvider
     from fixtures.plugin import read_parts
 
+    if settings.names_template(cluster_file):
+        try:
+            request = settings.load(cluster_file)
+            request.estimate()
+        except ClusterFailed as error:
+            raise Misconfigured(str(error).splitlines()) from error
+        return preview.preview(request)
+    require_cluster_file(cluster_file)
     return TofuProvider().preview(cluster_file, read_parts(None))
 
 

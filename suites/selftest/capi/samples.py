@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fixtures.clusters.capi import template
 from fixtures.clusters.capi.template import Ours
 
 OURS = Ours("one", "seatrial-0123abcd-capi", "seatrial-0123abcd", "somebody-host", "20270101t000000z")
@@ -28,14 +29,24 @@ VALUES: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 
 
-def values_for(template: str, folder: Path) -> dict[str, Any]:
+def values_for(name: str, folder: Path) -> dict[str, Any]:
     """A whole set of values for a template."""
-    given = dict(VALUES[template])
-    if template != "in-memory":
+    given = dict(VALUES[name])
+    if name != "in-memory":
         addons = folder / "addons.yaml"
         addons.write_text("apiVersion: v1\nkind: Namespace\nmetadata: {name: network}\n")
         given |= {"kubernetes_version": "v1.36.2", "addons": str(addons)}
-    if template == "tinkerbell":
+    if name == "tinkerbell":
         (folder / "vip.yaml").write_text("apiVersion: v1\nkind: Pod\nmetadata: {name: vip, namespace: kube-system}\n")
         given |= {"vip_manifest": str(folder / "vip.yaml")}
     return given
+
+
+def types_of(name: str) -> frozenset[str]:
+    """The types of what a template's cluster has to be paid for."""
+    return frozenset(cost["type"] for cost in template.load(name).costs)
+
+
+def free(name: str) -> str:
+    """The table of a settings file by which a template's cluster costs nothing."""
+    return f"[cost]\nceiling = 0\nfree = {sorted(types_of(name))}\n"

@@ -17,12 +17,13 @@ from fixtures.clusters.capi import template
 from fixtures.clusters.capi.cluster import CapiCluster
 from fixtures.clusters.capi.provider import CapiProvider, Request
 from fixtures.clusters.capi.words import CORE
+from fixtures.clusters.cost import Budget
 from fixtures.clusters.provider import ClusterFailed, ClusterSpec
 from fixtures.clusters.state import read_state
 from fixtures.lease import leases, reap
 from fixtures.wait import wait_until
 from suites.selftest.capi.bench import Bench
-from suites.selftest.capi.samples import values_for
+from suites.selftest.capi.samples import types_of, values_for
 
 pytestmark = pytest.mark.full
 ROOT = Path(__file__).resolve().parents[3]
@@ -82,7 +83,7 @@ def test_template_that_the_apiserver_refuses_makes_nothing(
 
 
 def test_infrastructure_that_is_not_installed_is_named_with_what_installs_it(bench: Bench, tmp_path: Path) -> None:
-    request = Request(bench.access, "aws", values_for("aws", tmp_path))
+    request = Request(bench.access, "aws", values_for("aws", tmp_path), budget=Budget(0, free=types_of("aws")))
     with pytest.raises(ClusterFailed, match=r"AWSCluster .*clusterctl init --infrastructure aws"):
         CapiProvider(request).create(ClusterSpec("nowhere", bench.parts, tmp_path / "state"))
     assert _ours(bench) == []

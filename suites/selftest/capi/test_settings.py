@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -15,24 +14,11 @@ from fixtures.clusters import access
 from fixtures.clusters.capi import settings
 from fixtures.clusters.capi.cluster import CapiCluster, Plan
 from fixtures.clusters.capi.provider import CapiProvider
+from fixtures.clusters.cost import Budget
 from fixtures.clusters.provider import ClusterFailed, ClusterSpec
 from fixtures.plugin import Parts
 from reports.model import Part
-from suites.selftest.capi.samples import values_for
-
-
-@pytest.fixture
-def kubeconfig(tmp_path: Path) -> Path:
-    """Of a management cluster that nobody asks anything."""
-    path = tmp_path / "kubeconfig"
-    content = {
-        "apiVersion": "v1", "kind": "Config", "current-context": "management",
-        "clusters": [{"name": "management", "cluster": {"server": "https://192.0.2.1:6443"}}],
-        "users": [{"name": "management", "user": {}}],
-        "contexts": [{"name": "management", "context": {"cluster": "management", "user": "management"}}],
-    }  # fmt: skip
-    path.write_text(json.dumps(content))
-    return path
+from suites.selftest.capi.samples import free, values_for
 
 
 def _written(folder: Path, text: str) -> Path:
@@ -42,11 +28,12 @@ def _written(folder: Path, text: str) -> Path:
 
 
 def test_settings_are_taken_whole_with_files_beside_them(kubeconfig: Path, tmp_path: Path) -> None:
-    text = f'template = "aws"\nlife_hours = 3\n[management]\nkubeconfig = "{kubeconfig}"\n'
+    text = f'template = "aws"\nlife_hours = 3\n[management]\nkubeconfig = "{kubeconfig}"\n[cost]\nceiling = 2.5\n'
     read = settings.load(_written(tmp_path, text + '[values]\nregion = "eu-west-1"\naddons = "addons.yaml"\n'))
     assert (read.template, read.life, read.management.server) == ("aws", 3, "https://192.0.2.1:6443")
     assert read.values == {"region": "eu-west-1", "addons": str(tmp_path / "addons.yaml")}
     assert read.where.endswith("cluster.toml, values")
+    assert read.budget == Budget(2.5)
 
 
 @pytest.mark.parametrize(
@@ -59,11 +46,20 @@ def test_settings_are_taken_whole_with_files_beside_them(kubeconfig: Path, tmp_p
         ('template = "aws"\ntemplat = 1', 'there is no templat. Did you mean "template"'),
         ('template = "aws"\n[management]\ncontex = "x"', 'there is no management.contex. Did you mean "context"'),
         ('template = "aws"\n[management]\nkubeconfig = "/no/such"', "/no/such cannot be read"),
+        ('template = "aws"\n[management]\nkubeconfig = "HERE"', "cost: it is missing; a cluster of aws costs money"),
+        ('template = "aws"\n[cost]\nceiling = -1\n[management]\nkubeconfig = "HERE"', "cost.ceiling: it is below 0"),
+        (
+            'template = "aws"\n[cost]\nceiling = 1\nprices = []\n[management]\nkubeconfig = "HERE"',
+            'cost.prices: there is no such key; did you mean "price"',
+        ),
+        ('template = "in-memory"\ncost = 3\n[management]\nkubeconfig = "HERE"', "cost: 3 is of another type"),
     ],
 )
-def test_settings_that_cannot_be_right_are_refused_by_name(text: str, said: str, tmp_path: Path) -> None:
+def test_settings_that_cannot_be_right_are_refused_by_name(
+    text: str, said: str, kubeconfig: Path, tmp_path: Path
+) -> None:
     with pytest.raises(ClusterFailed, match=said):
-        settings.load(_written(tmp_path, text))
+        settings.load(_written(tmp_path, text.replace("HERE", str(kubeconfig))))
 
 
 def test_suites_are_not_run_on_a_simulated_cluster(kubeconfig: Path, tmp_path: Path) -> None:
@@ -92,7 +88,8 @@ def test_management_cluster_that_is_lost_leaves_a_line_with_what_removes_it(kube
 
 
 def test_run_with_a_wrong_value_is_refused_before_it_begins(kubeconfig: Path, tmp_path: Path) -> None:
-    head = f'template = "gcp"\n[management]\nkubeconfig = "{kubeconfig}"\n[values]\nproject = "seatrial-tests"\n'
+    head = f'template = "gcp"\n[management]\nkubeconfig = "{kubeconfig}"\n{free("gcp")}'
+    head += '[values]\nproject = "seatrial-tests"\n'
     told = _run("--provider", "capi", "--cluster-file", str(_written(tmp_path, head + 'region = "here"\n')))
     assert "region: 'here' is not a region, like europe-west1 (where it runs)" in told
     assert "image is not given" in told
@@ -101,7 +98,7 @@ def test_run_with_a_wrong_value_is_refused_before_it_begins(kubeconfig: Path, tm
 
 def test_cluster_of_another_kubernetes_than_the_candidates_is_not_made(kubeconfig: Path, tmp_path: Path) -> None:
     lines = [f"{name} = {value!r}" for name, value in values_for("gcp", tmp_path).items()]
-    head = f'template = "gcp"\n[management]\nkubeconfig = "{kubeconfig}"\n[values]\n'
+    head = f'template = "gcp"\n[management]\nkubeconfig = "{kubeconfig}"\n{free("gcp")}[values]\n'
     path = _written(tmp_path, head + "\n".join(lines))
     kubernetes = Part("kubernetes", "1.37.2", "", "", {}, {}, ())
     with pytest.raises(
@@ -118,7 +115,8 @@ def test_command_lists_templates_and_checks_a_file(kubeconfig: Path, tmp_path: P
     assert "workers               a whole number from 0 to 50 (worker machines; default 2)" in listed.stdout
     head = f'template = "in-memory"\n[management]\nkubeconfig = "{kubeconfig}"\n[values]\n'
     checked = _ran("-m", "fixtures.clusters.capi", "check", str(_written(tmp_path, head)))
-    assert checked.stdout.endswith("8 objects of the template in-memory on https://192.0.2.1:6443\n")
+    assert "8 objects of the template in-memory on https://192.0.2.1:6443\n" in checked.stdout
+    assert checked.stdout.endswith("  it costs nothing: the machines are simulated\n")
     wrong = _ran("-m", "fixtures.clusters.capi", "check", str(_written(tmp_path, head + "workers = -1\n")))
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert "workers: -1 is not a whole number from 0 to 50" in wrong.stderr
