@@ -9,7 +9,7 @@ from typing import Any
 from fixtures.clusters.capi import template
 from fixtures.clusters.capi.template import Ours
 
-OURS = Ours("one", "seatrial-0123abcd-capi", "seatrial-0123abcd", "somebody-host", "20270101t000000z")
+OURS = Ours("one", "seatrial-0123abcd-capi", "seatrial-0123abcd", "somebody-host", "20270101t000000z", "run-1")
 
 VALUES: Mapping[str, Mapping[str, Any]] = {
     "in-memory": {},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -96,17 +95,3 @@ def test_static_pod_of_the_endpoint_is_laid_down_where_it_is_given(tmp_path: Pat
     assert "files" not in without["spec"]["kubeadmConfigSpec"]
     (file,) = with_it["spec"]["kubeadmConfigSpec"]["files"]
     assert (file["path"], file["content"]) == ("/etc/kubernetes/manifests/vip.yaml", Path(manifest).read_text())
-
-
-@pytest.mark.parametrize(("name", "kind", "field"), [
-    ("aws", "AWSCluster", "additionalTags"), ("gcp", "GCPCluster", "additionalLabels"),
-    ("azure", "AzureCluster", "additionalTags"),
-])  # fmt: skip
-def test_everything_in_a_cloud_is_marked_with_lease_owner_and_expiry(
-    name: str, kind: str, field: str, tmp_path: Path
-) -> None:
-    marked = dataclasses.replace(OURS, expires="20280101t000000z")
-    made = _kind(template.load(name).render(marked, values_for(name, tmp_path)), kind)["spec"][field]
-    assert made == {
-        "seatrial-lease": OURS.lease, "seatrial-owner": OURS.owner, "seatrial-expires": "20280101t000000z",
-    }  # fmt: skip

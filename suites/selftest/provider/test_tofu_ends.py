@@ -47,6 +47,19 @@ def test_cluster_made_and_destroyed_leaves_nothing(cloud: Cloud) -> None:
     assert made.destroy() == [], "ending it again is no error"
 
 
+def test_module_is_given_marks_that_name_lease_run_owner_and_expiry(cloud: Cloud) -> None:
+    made = TofuProvider().create(cloud.spec(cloud.order(), run="20261125-Nightly"))
+    try:
+        given = json.loads((made.work.module / "seatrial.auto.tfvars.json").read_text())["seatrial_tags"]
+        expires = given.pop("seatrial-expires")
+        assert given == {
+            "seatrial-lease": made.lease.label, "seatrial-run": "20261125-nightly", "seatrial-owner": "the-selftest"
+        }  # fmt: skip
+        assert read_state(cloud.folder / "run")["expires"] == expires
+    finally:
+        assert made.destroy() == []
+
+
 def test_state_and_kubeconfig_are_for_their_owner_alone_and_no_evidence(cloud: Cloud) -> None:
     made = TofuProvider().create(cloud.spec(cloud.order(kubeconfig="apiVersion: v1 # hidden-word")))
     try:
