@@ -89,6 +89,7 @@ def _choice(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--stage", default="", metavar="NAME", help="stop after this stage (default: the last)")
     command.add_argument("--from", dest="upgrade_from", type=_path, metavar="FILE", help=upgrading.FROM)
+    command.add_argument("--from-key", type=_path, action="append", default=[], metavar="PEM", help=upgrading.FROM_KEY)
     command.add_argument(
         "--profile",
         choices=pipeline.PROFILES,

@@ -9,6 +9,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from pipelines.measuring import measured
 from pipelines.statistics import Basis, Counts, still_worse, succeed
 from reports import attest, run_folder
 from reports.attempts import base_of
-from reports.keys import KeyFileError
+from reports.keys import KeyFileError, load_public_key
 from reports.model import Outcome, Result, Verdict
 from reports.record import RecordError
 from reports.run_folder import RunFolder, RunFolderError, moment
@@ -43,26 +44,48 @@ def of_run(run: Path, keys: Sequence[Path] = ()) -> Basis:
     keys: one of these must have signed it; without any, the basis says that nobody checked. Its age does not matter,
     and neither do waivers that have run out since: they do not change what was measured.
     """
-    path = run / attest.SIGNOFF
-    if not path.is_file():
-        raise Misconfigured([f"{run}: has no {attest.SIGNOFF}, so it is no basis. Give a run that was signed off."])
-    try:
-        checked = attest.verify(path, run, keys)
-    except KeyFileError as error:
-        raise Misconfigured([str(error)]) from error
-    if checked.predicate is not None:
-        checked = attest.verify(path, run, keys, now=moment(str(checked.predicate["time"])))
-    if not checked.ok or checked.predicate is None:
-        raise Misconfigured([f"{path}: does not hold, so it is no basis: {problem}" for problem in checked.problems])
-    if checked.verdict != Verdict.PASS:
-        raise Misconfigured([f"{path}: its verdict is {checked.verdict}. A basis is a run that passed."])
+    signed = signed_off(run, keys, "basis")
     try:
         folder = run_folder.load(run)
     except (RunFolderError, RecordError) as error:
         raise Misconfigured([str(error)]) from error
     previous = read(run / FILE) if (run / FILE).is_file() else None
-    found = _of(folder, previous, str(checked.predicate["time"]), hashlib.sha256(path.read_bytes()).hexdigest())
+    digest = hashlib.sha256((run / attest.SIGNOFF).read_bytes()).hexdigest()
+    found = _of(folder, previous, str(signed.predicate["time"]), digest)
     return dataclasses.replace(found, unchecked=not keys)
+
+
+@dataclass(frozen=True)
+class SignedOff:
+    """A sign-off that holds and says PASS. keyids: who signed it, of the keys that were given where any were."""
+
+    predicate: Mapping[str, Any]
+    keyids: tuple[str, ...]
+    development: bool
+    undecided: tuple[str, ...]
+
+
+def signed_off(run: Path, keys: Sequence[Path], use: str) -> SignedOff:
+    """The sign-off of a run that passed, at the moment when it was signed; its age does not matter.
+
+    use: what it is to be, for the texts. Misconfigured: there is none, it does not hold, or says another verdict.
+    """
+    path = run / attest.SIGNOFF
+    if not path.is_file():
+        raise Misconfigured([f"{run}: has no {attest.SIGNOFF}, so it is no {use}. Give a run that was signed off."])
+    try:
+        checked = attest.verify(path, run, keys)
+        given = {load_public_key(key).keyid for key in keys}
+    except KeyFileError as error:
+        raise Misconfigured([str(error)]) from error
+    if checked.predicate is not None:
+        checked = attest.verify(path, run, keys, now=moment(str(checked.predicate["time"])))
+    if not checked.ok or checked.predicate is None:
+        raise Misconfigured([f"{path}: does not hold, so it is no {use}: {problem}" for problem in checked.problems])
+    if checked.verdict != Verdict.PASS:
+        raise Misconfigured([f"{path}: its verdict is {checked.verdict}. A {use} is a run that passed."])
+    keyids = tuple(key for key in checked.keyids if key in given or not given)
+    return SignedOff(checked.predicate, keyids, checked.development, checked.undecided)
 
 
 def _of(run: RunFolder, previous: Basis | None, signed: str, signoff: str) -> Basis:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipelines import recorded
+from pipelines import recorded, upgraded
 from pipelines.configuration import Misconfigured
+from pipelines.logbook import records_of
 from pipelines.recorded import Recorded
 from pipelines.replay import Change, StageChange, replayed
 from reports import history
@@ -23,6 +24,7 @@ def require_own_decisions(run: Path) -> None:
         return
     again = replayed(run)
     told = [again.problem] if again.problem else [*_misnamed(recorded.load(run))]
+    told += [] if again.problem else [*_of_upgrades(recorded.load(run))]
     told += [line for stage in again.stages if (line := _objection(stage))]
     if told:
         raise Misconfigured([f"not signed: {text}" for text in [*told, _what_to_do(run)]])
@@ -49,6 +51,12 @@ def _misnamed(known: Recorded) -> Iterator[str]:
             yield f"the waiver {name} is in {'run.json' if name in shown else 'waivers.toml'} alone"
         elif wrong := [key for key, value in waivers[name].items() if shown[name].get(key) != value]:
             yield f"run.json describes the waiver {name} otherwise than waivers.toml ({', '.join(wrong)})"
+
+
+def _of_upgrades(known: Recorded) -> Iterator[str]:
+    """What is shown and signed of the releases that were upgraded from, otherwise than the files say."""
+    for stage in known.pipeline.stages:
+        yield from upgraded.misstated(known.run, stage, records_of(known.run / stage.name))
 
 
 def _objection(stage: StageChange) -> str:

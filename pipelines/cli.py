@@ -106,6 +106,7 @@ def _run(given: argparse.Namespace) -> int:
         profile=given.profile,
         install=not given.no_install,
         upgrade_from=given.upgrade_from,
+        upgrade_keys=tuple(given.from_key),
         shard=given.shard,
         run_id=given.run_id,
     )
@@ -194,12 +195,13 @@ def _provision(given: argparse.Namespace) -> int:
         profile=given.profile,
         install=not given.no_install,
         upgrade_from=given.upgrade_from,
+        upgrade_keys=tuple(given.from_key),
     )
     # A trial of somebody's own candidate must not change what a lone pytest run judges; asking for it here does.
     for_pytest = not given.json or options.candidate == arguments.CANDIDATE
     inputs = read_inputs(options)
     stage = upgrading.stage_of(inputs.stages)
-    earlier = upgrading.order(inputs.earlier[stage.name], stage) if given.upgrade_from and stage else ()
+    earlier = upgrading.order(inputs.earlier[stage.name].candidate, stage) if given.upgrade_from and stage else ()
     return provision(inputs, as_json=given.json, install=options.install, for_pytest=for_pytest, earlier=earlier)
 
 

@@ -57,6 +57,7 @@ class Options:
     profile: str = "quick"
     install: bool = True
     upgrade_from: Path | None = None
+    upgrade_keys: tuple[Path, ...] = ()
     shard: str = ""
     run_id: str = ""
 
@@ -73,7 +74,7 @@ class Inputs:
     deviations: tuple[Deviation, ...]
     quarantine: tuple[Entry, ...] = ()
     basis: Basis | None = None
-    earlier: Mapping[str, Candidate] = field(default_factory=dict)
+    earlier: Mapping[str, upgrading.Release] = field(default_factory=dict)
 
 
 def read_inputs(options: Options) -> Inputs:
@@ -103,7 +104,7 @@ def read_inputs(options: Options) -> Inputs:
         deviations.load(),
         quarantine.load(options.quarantine),
         basis.load(options.basis, options.basis_keys) if options.basis else None,
-        {item.name: upgrading.load(item.upgrade_from, candidate) for item in requested if item.upgrade_from},
+        upgrading.releases(requested, candidate, options.upgrade_keys),
     )
 
 

@@ -32,7 +32,7 @@ def stamp(time: datetime.datetime) -> str:
     return time.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def write(path: Path, content: str) -> None:
+def write(path: Path, content: str | bytes) -> None:
     """Write a file so that a reader sees the old or the new one, also after a crash."""
     with folder_for_files(path.parent):
         write_atomically(path, content)

@@ -21,6 +21,7 @@ from pipelines.logbook import now, text_of, unwritable, write
 from pipelines.pieces import FILES, Piece, Pieces, read
 from pipelines.recorded import read_json
 from pipelines.screen import Screen, show_decision, show_end
+from reports import earlier as release_before
 from reports.model import Decision, Outcome, Result, Verdict
 from reports.reasons import LOST_SHARD
 from reports.record import Record, close
@@ -158,9 +159,9 @@ def _make_stage(pieces: Pieces, stage: str, folder: Path, judged_by: policy.Poli
     write(folder / stage / "record.jsonl", text)
     if lines[-1]["kind"] == "end":
         close(folder / stage / "record.jsonl")
-    parts = there[0].folder / stage / "parts.json"
-    if parts.is_file():
-        shutil.copyfile(parts, folder / stage / "parts.json")
+    for name in ("parts.json", *release_before.FILES):
+        if (there[0].folder / stage / name).is_file():
+            shutil.copyfile(there[0].folder / stage / name, folder / stage / name)
     for piece in there:
         _carry_evidence(piece, stage, folder, piece.records[stage].results)
     for piece in cut_off:

@@ -112,8 +112,9 @@ class Trial:
     def _earlier(self, stage: Stage) -> list[Part]:
         """The parts of the release that the stage upgrades from. NotProvided: they will not come."""
         release = self.inputs.earlier[stage.name]
-        self.screen.event(f"{stage.name}: comes from {release.name} {release.version}", "dim")
-        order, log = upgrading.order(release, stage), self.book.folder / "log" / f"provision-{stage.name}.log"
+        release.write(self.book.folder / stage.name)
+        self.screen.event(f"{stage.name}: comes from {release.text}", "dim")
+        order, log = upgrading.order(release.candidate, stage), self.book.folder / "log" / f"provision-{stage.name}.log"
         build = Provisioning(order, {stage.name: len(order)}, self.screen, log)
         arguments = [*self._choice(), "--stage", stage.name, "--from", str(stage.upgrade_from)]
         return build.whole(stage, arguments, self.environment, self.interrupts)

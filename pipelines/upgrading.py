@@ -5,18 +5,26 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines import basis
 from pipelines.candidate import Candidate, narrowed
 from pipelines.candidate import load as load_candidate
 from pipelines.configuration import Misconfigured
+from pipelines.logbook import text_of, write
 from pipelines.pipeline import Pipeline, Stage
-from reports.model import Component
+from reports import attest, earlier
+from reports.earlier import Signed, vouching
+from reports.model import Component, to_json
+from reports.run_folder import sha256_of
 
 REPLACED = ("kubernetes", "etcd", "containerd", "runc", "cni-plugins", "kube-router")
 """What an upgrade replaces. Everything else of the release before is not used: pods have the candidate's images."""
-FROM = "what upgrade stages come from: a candidate file, or the folder of a run that was signed off"
+USE = "release to come from"
+UNSIGNED = "Where nobody is to vouch for it, name its candidate file: --from RUN/candidate.toml."
+FROM = "what upgrade stages come from: the folder of a run that was signed off, or a candidate file (nobody vouches)"
+FROM_KEY = "who must have signed the run that --from names"
 
 
 def chosen(pipeline: Pipeline, path: Path | None) -> Pipeline:
@@ -33,20 +41,77 @@ def chosen(pipeline: Pipeline, path: Path | None) -> Pipeline:
     return dataclasses.replace(pipeline, stages=stages)
 
 
-def load(path: Path, candidate: Candidate) -> Candidate:
-    """The release before. Misconfigured: it cannot be read, was not signed off, or cannot be upgraded from."""
+@dataclass(frozen=True)
+class Release:
+    """What is upgraded from. file: its sign-off, where it was named as a signed run; signed: what vouches for it."""
+
+    candidate: Candidate
+    signed: Signed | None = None
+    file: Path | None = None
+
+    @property
+    def text(self) -> str:
+        """In words."""
+        return f"{self.candidate.name} {self.candidate.version}; vouched for by {vouching(self.signed)}"
+
+    def write(self, folder: Path) -> None:
+        """Put into a stage's folder what a run folder holds of it (reports/earlier.py)."""
+        write(folder / earlier.RELEASE, self.candidate.path.read_bytes())
+        if self.file:
+            write(folder / earlier.SIGNOFF, self.file.read_bytes())
+        told = {**self.candidate.summary(), "signoff": to_json(self.signed) if self.signed else None}
+        write(folder / earlier.FILE, text_of(told))
+
+
+def releases(stages: Sequence[Stage], candidate: Candidate, keys: Sequence[Path] = ()) -> dict[str, Release]:
+    """Of every stage that upgrades, what it comes from. keys: as of load. Misconfigured: one cannot be had."""
+    found = {stage.name: load(stage.upgrade_from, candidate, keys) for stage in stages if stage.upgrade_from}
+    if keys and not found:
+        raise Misconfigured(["--from-key: no stage of this run upgrades. Take --pipeline pipelines/upgrade.toml."])
+    return found
+
+
+def load(path: Path, candidate: Candidate, keys: Sequence[Path] = ()) -> Release:
+    """The release before. keys: one of these must have signed it.
+
+    Misconfigured: it cannot be read, was not signed off, or cannot be upgraded from."""
     if path.is_dir():
-        basis.of_run(path)
-        path = path / "candidate.toml"
-    earlier = load_candidate(path)
-    replaced = [item for item in earlier.components if item.name in REPLACED]
+        return _signed(path, keys, candidate)
+    if keys:
+        problem = f"{path}: has no signature that --from-key could check. Name the signed run folder with --from."
+        raise Misconfigured([problem])
+    return Release(_read(path, candidate))
+
+
+def _signed(run: Path, keys: Sequence[Path], candidate: Candidate) -> Release:
+    """A run that was signed off, as release to come from. Misconfigured: it was not, or not to its end."""
+    try:
+        signed = basis.signed_off(run, keys, USE)
+    except Misconfigured as error:
+        raise Misconfigured([*error.problems, UNSIGNED]) from error
+    if signed.undecided:
+        names = ", ".join(signed.undecided)
+        raise Misconfigured([f"{run}: was asked to end before {names}, so it is no {USE}. {UNSIGNED}"])
+    release, told = _read(run / "candidate.toml", candidate), signed.predicate["candidate"]
+    if release.digest != told["sha256"]:
+        raise Misconfigured([f"{run}: signed was {told['name']} ({told['sha256'][:12]}), candidate.toml is another."])
+    vouched = "development" if signed.development else "keys" if keys else "nobody"
+    name, time = str(signed.predicate["run"]["id"]), str(signed.predicate["time"])
+    file = run / attest.SIGNOFF
+    return Release(release, Signed(name, time, sha256_of(file), signed.keyids, vouched), file)
+
+
+def _read(path: Path, candidate: Candidate) -> Candidate:
+    """A release that can be upgraded from. Misconfigured: this one cannot."""
+    release = load_candidate(path)
+    replaced = [item for item in release.components if item.name in REPLACED]
     if not [item for item in replaced if item != candidate.component(item.name)]:
         names = ", ".join(REPLACED)
         raise Misconfigured([f"{path}: has nothing of {names} that differs from the candidate's {candidate.path}."])
-    before, after = earlier.component("kubernetes"), candidate.component("kubernetes")
+    before, after = release.component("kubernetes"), candidate.component("kubernetes")
     if before and after:
         _require_reachable(path, before.version, after.version)
-    return earlier
+    return release
 
 
 def _require_reachable(path: Path, before: str, after: str) -> None:
@@ -62,9 +127,9 @@ def _require_reachable(path: Path, before: str, after: str) -> None:
         raise Misconfigured([problem])
 
 
-def order(earlier: Candidate, stage: Stage) -> list[Component]:
+def order(release: Candidate, stage: Stage) -> list[Component]:
     """What has to be provided of the release before, for a stage."""
-    wanted = [item for item in earlier.components if item.name in REPLACED and item.name in stage.needs]
+    wanted = [item for item in release.components if item.name in REPLACED and item.name in stage.needs]
     return [narrowed(item, stage.files.get(stage.profile, {})) for item in wanted]
 
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from reports import attestations, findings, keyless, validity
+from reports import attestations, earlier, findings, keyless, validity
 from reports import envelope as envelopes
 from reports.attestations import PAYLOAD_TYPE, STATEMENT_TYPE
 from reports.bound_files import MANIFEST
@@ -292,8 +292,10 @@ def _predicate(
 
 
 def _stage(run: RunFolder, stage: Stage, files: Mapping[str, str]) -> dict[str, Any]:
+    release = earlier.read(run.path / stage.name)
     return {
         "name": stage.name,
+        **({"upgradedFrom": release.summary()} if release else {}),
         "requested": stage.requested,
         "verdict": stage.decision.verdict.value if stage.decision else "",
         "decided": stage.decision.decided if stage.decision else "",

@@ -9,15 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from reports import earlier
 from reports.record import RecordError, read
-from reports.run_folder import sha256_of
+from reports.run_folder import RunFolderError, sha256_of
 
 MANIFEST = "manifest.sha256"  # lists the evidence and the logs, bound as a whole
 NAMED = 3  # files of one kind that are named; the rest is counted
 _READ_LATER = (
     "*/record.jsonl", "*/record-*.jsonl", "decisions/*.json", "*/parts.json", "*/incidents.json",
-    "*/figures.json", "policies/*.toml", "basis.json", "candidate.*", "catalogue.json", "parts.json", "policy.toml",
-    "quarantine.toml", "run.json", "stages.toml", "waivers.toml", "report.html", "summary.md", "junit.xml", "ctrf.json",
+    "*/figures.json", "*/earlier.*", "*/from.json", "policies/*.toml", "basis.json", "candidate.*", "catalogue.json",
+    "parts.json", "policy.toml", "quarantine.toml", "run.json", "stages.toml", "waivers.toml", "report.html",
+    "summary.md", "junit.xml", "ctrf.json",
 )  # fmt: skip
 """What gates, promotions and people read: signed where it was there, so nobody may put it in later."""
 
@@ -39,7 +41,7 @@ def check(folder: Path, statement: Mapping[str, Any]) -> tuple[list[str], list[s
     _look_at_evidence(folder, predicate, found)
     changed = _told(found.changed, "was changed after signing", "were changed after signing")
     gone = _told(found.gone, "is no longer there", "are no longer there")
-    return [*found.problems, *changed, *_of_subjects(folder, statement)], gone
+    return [*found.problems, *changed, *_of_subjects(folder, statement), *_of_earlier(folder, predicate)], gone
 
 
 def _told(names: Iterable[str], one: str, many: str) -> list[str]:
@@ -151,3 +153,19 @@ def _of_subjects(folder: Path, statement: Mapping[str, Any]) -> list[str]:
         return []
     wrong = sorted(name for name in {*wanted, *named} if wanted.get(name) != named.get(name))
     return [f"the subjects differ from parts.json: {', '.join(wrong[:5])}"]
+
+
+def _of_earlier(folder: Path, predicate: Mapping[str, Any]) -> Iterator[str]:
+    """What a stage is said to have upgraded from must be what the files say that are bound."""
+    for stage in predicate["stages"]:
+        names = [f"{stage['name']}/{file}" for file in (earlier.FILE, earlier.PARTS)]
+        files = [(folder / name, predicate["files"].get(name)) for name in names]
+        if any(digest and (not file.is_file() or sha256_of(file) != digest) for file, digest in files):
+            continue  # told by _of_files
+        try:
+            release = earlier.read(folder / stage["name"]) if files[0][1] else None
+        except RunFolderError as error:
+            yield str(error)
+            continue
+        if stage.get("upgradedFrom") != (release.summary() if release else None):
+            yield f"what the stage {stage['name']} is said to have upgraded from is not what {' and '.join(names)} say"

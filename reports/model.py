@@ -191,6 +191,11 @@ class Part:
     sha256: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
+    @property
+    def named(self) -> str:
+        """In one line."""
+        return f"{self.component} {self.version} {self.identity}".strip()
+
 
 @dataclass(frozen=True)
 class Reason:

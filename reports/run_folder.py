@@ -17,6 +17,7 @@
       <stage>/record.jsonl            one per stage that ran tests; further records of the same stage (imported
       <stage>/record-<name>.jsonl     results) beside it
       <stage>/...                     evidence; Evidence.path is relative to the stage folder (or to runs/<id>)
+      <stage>/earlier.*, from.json    the release that the stage upgraded from (reports/earlier.py)
       decisions/<stage>.json          to_json(Decision), one per gate that decided
       report.html summary.md junit.xml ctrf.json            written by reports/
       signoff.dsse.json attestations/ manifest.sha256       written by reports/ when it is signed
@@ -85,7 +86,10 @@ _SIGNED_FILES = (
 )  # fmt: skip
 _CLUSTER = ("provider", "kubeconfig", "cluster_state")
 """Subjects of a record that was made with a cluster."""
-_PER_STAGE = ("policies/{}.toml", "decisions/{}.json", "{}/parts.json", "{}/incidents.json", "{}/figures.json")
+_PER_STAGE = (
+    "policies/{}.toml", "decisions/{}.json", "{}/parts.json", "{}/incidents.json", "{}/figures.json",
+    "{}/earlier.json", "{}/earlier.toml", "{}/earlier.dsse.json", "{}/from.json",
+)  # fmt: skip
 
 
 class RunFolderError(Exception):
@@ -244,11 +248,7 @@ def load(path: Path) -> RunFolder:
     if not path.is_dir():
         raise RunFolderError(f"{path}: no such run folder")
     data = _object(path / "run.json")
-    known = {
-        "id", "started", "finished", "profile", "pipeline", "provider", "seed", "nodes", "command", "seatrial",
-        "catalogue", "machine", "departures", "waivers", "deviations", "not_in_profile", "untested", "timings",
-        "error", "stages",
-    }  # fmt: skip
+    known = {item.name for item in fields(RunFolder)} - {"path", "candidate", "parts", "extra"}
 
     def build() -> RunFolder:
         return RunFolder(

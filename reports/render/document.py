@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from reports import earlier
 from reports.attempts import Told
+from reports.earlier import Earlier
 from reports.failed_tests import tally_of, told_of
 from reports.findings import OPEN, UNTESTED, Findings
 from reports.model import Comparison, Measurement
@@ -76,6 +78,7 @@ def blocks_of(found: Findings) -> tuple[Block, ...]:
     made = (
         _remedies(found),
         _stages(found),
+        *_upgrades(found),
         _clauses(found),
         _failures(found),
         *statistics_of(found),
@@ -106,6 +109,23 @@ def _stages(found: Findings) -> Block:
     header = ("Stage", "Verdict", *TALLY.values())
     facts = f"Run {found.run.id}, profile {found.run.profile or 'not stated'}, took {_took(found)}"
     return Block("Stages", (clean(facts),), header, tuple(rows), "stages")
+
+
+def upgrades_of(run: RunFolder) -> Iterator[tuple[str, Earlier, list[tuple[str, str, str, str]]]]:
+    """Each stage that upgraded, the release that it came from, and what was another before (Earlier.rows)."""
+    for stage in run.stages:
+        release = earlier.read(run.path / stage.name)
+        if release is not None:
+            yield stage.name, release, release.rows(run.candidate.components)
+
+
+def _upgrades(found: Findings) -> Iterator[Block]:
+    header = ("Component", "Before", "Identity before", "After")
+    for stage, release, rows in upgrades_of(found.run):
+        told = f"The stage {stage} came from {release.name}, candidate file sha256:{release.digest}."
+        lines = (clean(told), clean(f"Vouched for by {release.vouching}."))
+        cells = tuple(tuple(map(clean, row)) for row in rows)
+        yield Block("What the upgrade came from", lines, header, cells, "earlier")
 
 
 def _clauses(found: Findings) -> Block:

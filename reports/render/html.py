@@ -24,7 +24,7 @@ from reports.history import Summary, summarise
 from reports.model import Evidence, Level, Part
 from reports.reasons import informing
 from reports.render import trends, words
-from reports.render.document import cluster_of, headline, statistics_of
+from reports.render.document import cluster_of, headline, statistics_of, upgrades_of
 from reports.render.files import write_atomically
 from reports.run_folder import RunFolder, Stage
 
@@ -96,6 +96,7 @@ def page_of(found: Findings, earlier: Sequence[Summary] = (), place: Path | None
         headline=headline(found),
         cluster=cluster_of(found.run),
         stages=[_stage_view(found, stage) for stage in found.run.stages],
+        upgrades=_upgrade_views(found.run),
         suites=[_suite_view(found, suite) for suite in found.suites],
         levels=[_level_view(found, level) for level in Level],
         tested=_tested_view(found),
@@ -149,6 +150,15 @@ def _stage_view(found: Findings, stage: Stage) -> dict[str, Any]:
     view = {"stage": stage, "verdict": verdict, "state": state, "tally": tally, "decisive": decisive}
     groups = informing(stage.decision) if stage.decision else ()
     return {**view, "remarks": [line for group in groups for line in group.lines]}
+
+
+def _upgrade_views(run: RunFolder) -> list[dict[str, Any]]:
+    """For each stage that upgraded: the release that it came from, and what changed."""
+    names = ("name", "before", "identity", "after")
+    return [
+        {"stage": stage, "release": release, "rows": [dict(zip(names, row, strict=True)) for row in rows]}
+        for stage, release, rows in upgrades_of(run)
+    ]
 
 
 def _suite_view(found: Findings, suite: str) -> dict[str, Any]:

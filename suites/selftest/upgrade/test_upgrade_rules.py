@@ -37,7 +37,7 @@ def test_shipped_pipeline_upgrades_from_the_minor_version_before(candidate: Cand
     stage = upgrading.stage_of(pipeline.load(SHIPPED).stages)
     assert stage is not None
     assert stage.upgrade_from is not None
-    earlier = upgrading.load(stage.upgrade_from, candidate)
+    earlier = upgrading.load(stage.upgrade_from, candidate).candidate
     parts = {item.name: item for item in upgrading.order(earlier, stage)}
     assert set(parts) == {"kubernetes", "etcd", "containerd", "runc", "cni-plugins"}
     assert all(item.version != candidate.component(name).version for name, item in parts.items())  # type: ignore[union-attr]
@@ -56,8 +56,8 @@ def test_release_that_cannot_be_upgraded_from_is_refused(
 
 
 def test_patch_release_and_unordered_versions_are_taken(tmp_path: Path, candidate: Candidate) -> None:
-    assert upgrading.load(written(tmp_path, "1.37.1"), candidate).name
-    assert upgrading.load(written(tmp_path, "ours"), candidate).name
+    assert upgrading.load(written(tmp_path, "1.37.1"), candidate).candidate.name
+    assert upgrading.load(written(tmp_path, "ours"), candidate).candidate.name
 
 
 def test_candidate_itself_is_no_release_to_come_from(candidate: Candidate) -> None:
@@ -66,7 +66,7 @@ def test_candidate_itself_is_no_release_to_come_from(candidate: Candidate) -> No
 
 
 def test_run_that_was_not_signed_is_no_release_to_come_from(tmp_path: Path, candidate: Candidate) -> None:
-    with pytest.raises(Misconfigured, match="no basis"):
+    with pytest.raises(Misconfigured, match="no release to come from"):
         upgrading.load(tmp_path, candidate)
 
 
