@@ -176,6 +176,7 @@ def test_run_killed_is_cleaned_and_nothing_else(local: LocalCluster, admin: Any,
     )  # fmt: skip
     try:
         made = wait_until("it made a namespace", lambda: names(admin) - before, 60)
+        running.send_signal(signal.SIGSTOP)  # or it ends, and removes its own, before the other commands have begun
         code, said = told("pipelines", "clean", "--kubeconfig", str(local.kubeconfig))
         assert (code, names(admin) & made) == (0, made), said  # it lives
     finally:
