@@ -12,10 +12,12 @@ from reports.model import Verdict
 def options(command: argparse.ArgumentParser) -> None:
     """What it accepts."""
     command.description = (
-        "Looks for what carries the marks of --provider tofu and has expired. Exit code 0: nothing that has expired is "
-        "left; 2: something is, or the cloud does not tell."
+        "Looks for what carries the marks of --provider tofu or capi and has expired. Exit code 0: nothing that has "
+        "expired is left; 2: something is, or the cloud does not tell."
     )
-    command.add_argument("cloud", choices=("aws",), help="where; credentials as the cloud's own tools take them")
+    command.add_argument(
+        "cloud", choices=("aws", "google", "azure"), help="where; credentials as the cloud's own tools take them"
+    )
     command.add_argument(
         "--region", type=named, action="append", default=[], metavar="NAME", help="only there (default: all regions)"
     )

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
-from fixtures.clusters.tofu.policy import EXPIRES, LEASE, OWNER, WHEN
+from fixtures.clusters.tofu.policy import EXPIRES, LEASE
 from suites.selftest.cloud.emulated import REGION, Emulated, emulated
+from suites.selftest.cloud.marking import janitor, marks
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(600)]
-ROOT = Path(__file__).resolve().parents[3]
-
-
-def marks(number: int, hours: float, owner: str = "team-a") -> dict[str, str]:
-    """Of a lease whose time ends in so many hours."""
-    until = (datetime.now(UTC) + timedelta(hours=hours)).strftime(WHEN)
-    return {LEASE: f"seatrial-{number:08x}", OWNER: owner, EXPIRES: until}
 
 
 @pytest.fixture
@@ -30,23 +20,16 @@ def aws() -> Iterator[Emulated]:
         yield running
 
 
-def janitor(*words: str) -> tuple[int, str]:
-    """Exit code and output of the command."""
-    argv = [sys.executable, "-m", "pipelines", "janitor", "aws", "--region", REGION, *words]
-    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
-    return done.returncode, done.stdout + done.stderr
-
-
 def test_expired_cluster_is_listed_first_and_removed_when_asked(aws: Emulated) -> None:
     empty = aws.there()
     aws.cluster(marks(1, -1))
     before = aws.there()
     assert all(before[kind] > number for kind, number in empty.items()), "or the end proves nothing"
-    status, told = janitor("--owner", "Team A")
+    status, told = janitor("aws", "--region", REGION, "--owner", "Team A")
     assert (status, aws.there()) == (2, before), told
     assert told.count("expired: arn:aws:") == 12, told
     assert "nothing was removed; --delete removes" in told
-    status, told = janitor("--owner", "Team A", "--delete")
+    status, told = janitor("aws", "--region", REGION, "--owner", "Team A", "--delete")
     assert (status, aws.there()) == (0, empty), told
     assert told.count("removed arn:aws:") == 12, told
 
@@ -58,7 +41,7 @@ def test_what_is_not_expired_not_ours_or_of_others_stays(aws: Emulated) -> None:
     aws.cluster({**marks(3, -1), LEASE: "production"})
     aws.cluster({**marks(4, -1), EXPIRES: "soon"})
     before = aws.there()
-    status, told = janitor("--owner", "team-a", "--delete")
+    status, told = janitor("aws", "--region", REGION, "--owner", "team-a", "--delete")
     assert (status, aws.there()) == (0, before), told
     assert [line for line in told.splitlines() if not line.startswith("stays: ")] == []
     assert "production" not in {line.split()[-1] for line in told.splitlines()}
@@ -68,7 +51,7 @@ def test_expired_cluster_beside_others_goes_alone(aws: Emulated) -> None:
     aws.cluster(marks(1, 1))
     before = aws.there()
     aws.cluster(marks(2, -1))
-    status, told = janitor("--anybody", "--delete")
+    status, told = janitor("aws", "--region", REGION, "--anybody", "--delete")
     assert (status, aws.there()) == (0, before), told
 
 
@@ -76,7 +59,7 @@ def test_thing_of_a_kind_that_we_cannot_remove_is_listed_as_left(aws: Emulated) 
     tags = [{"Key": key, "Value": value} for key, value in marks(1, -1).items()]
     aws.client("s3").create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": REGION})
     aws.client("s3").put_bucket_tagging(Bucket="bucket", Tagging={"TagSet": tags})
-    status, told = janitor("--anybody", "--delete")
+    status, told = janitor("aws", "--region", REGION, "--anybody", "--delete")
     assert status == 2
     assert "left: arn:aws:s3:::bucket" in told
     assert "remove it by hand" in told
@@ -85,12 +68,12 @@ def test_thing_of_a_kind_that_we_cannot_remove_is_listed_as_left(aws: Emulated) 
 def test_cloud_that_does_not_answer_is_told(aws: Emulated, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    status, told = janitor("--anybody")
+    status, told = janitor("aws", "--region", REGION, "--anybody")
     assert status == 2
     assert "AWS does not tell what there is" in told
     assert "Traceback" not in told
 
 
 def test_owner_has_to_be_named() -> None:
-    assert janitor()[0] == 3
-    assert janitor("--owner", "")[0] == 3
+    assert janitor("aws", "--region", REGION)[0] == 3
+    assert janitor("aws", "--region", REGION, "--owner", "")[0] == 3
