@@ -154,7 +154,7 @@ def test_locked_group_is_left_with_its_command_and_not_tried_again(azure: Emulat
 def test_group_whose_removal_is_blocked_is_left_after_its_time(azure: EmulatedAzure) -> None:
     made = capz(azure, marks(1, -1))
     user = azure.put(azure.group("theirs", None), INTERFACES, "nic", None, made[1])
-    told = sweep(Azure(seconds=1, pause=0.02), "", delete=True)
+    told = sweep(Azure(seconds=5, pause=0.02), "", delete=True)
     assert told.left == len(made)
     assert f"is blocked by {user.lower()}" in " ".join(told.lines)
 
@@ -164,7 +164,7 @@ def test_thing_whose_removal_fails_later_is_tried_again(azure: EmulatedAzure) ->
     network = azure.put(group, NETWORKS, "net", marks(1, -1))
     azure.put(group, GROUPS, "rules", marks(1, -1))
     busy = azure.put(group, INTERFACES, "nic", None)
-    cloud = Azure(seconds=1, pause=0.02)
+    cloud = Azure(seconds=5, pause=0.02)
     found = cloud.find()
     azure.references[busy.lower()] = [network.lower()]
     reasons = cloud.remove(found)

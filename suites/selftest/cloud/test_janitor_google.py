@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -152,11 +154,15 @@ def test_what_somebody_else_removed_meanwhile_is_gone(google: EmulatedGoogle) ->
     assert list(cloud.remove(found).values()) == [""]
 
 
-def test_network_that_others_use_is_left_after_its_time(google: EmulatedGoogle) -> None:
+def test_network_that_others_use_is_left_after_its_time(
+    google: EmulatedGoogle, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name = f"projects/{PROJECT}/global/networks/{marks(1, -1)[LEASE]}"
     gke(google, marks(1, -1))
     google.put(f"zones/{ZONE}/instances/theirs", networkInterfaces=[{"network": name}])
-    told = sweep(Google(seconds=2, pause=0.02), "", delete=True)
+    rounds = SimpleNamespace(monotonic=itertools.count().__next__, sleep=lambda _seconds: None)
+    monkeypatch.setattr("fixtures.cloud.google.time", rounds)
+    told = sweep(Google(seconds=12, pause=0), "", delete=True)
     assert (told.left, len(google.things)) == (1, 2)
     assert "RESOURCE_IN_USE_BY_ANOTHER_RESOURCE" in " ".join(told.lines)
     assert told.lines[-1].endswith(f"gcloud compute networks delete {marks(1, -1)[LEASE]} --project {PROJECT}")
@@ -181,7 +187,7 @@ def test_refused_listing_is_told_with_what_to_do(
 def test_zone_that_gke_does_not_tell_about_is_no_empty_zone(
     google: EmulatedGoogle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(google, "_clusters", lambda _path: (200, {"missingZones": [ZONE]}))
+    monkeypatch.setattr(google, "_clusters", lambda _path: (200, {}, {"missingZones": [ZONE]}))
     with pytest.raises(EnvironmentUnfit, match=ZONE):
         swept()
 
