@@ -46,6 +46,8 @@ EKS = {"tags_all": MARKS, "vpc_config": [{"endpoint_public_access": False, "publ
         ("aws_security_group_rule", {"type": "egress", "cidr_blocks": ["0.0.0.0/0"]}),
         ("google_compute_instance", {"tags": ["http"], "labels": None, "effective_labels": MARKS}),
         ("google_compute_firewall", {"direction": "EGRESS", "destination_ranges": ["0.0.0.0/0"]}),
+        ("google_compute_network", {"description": "of x: " + " ".join(f"{key}={MARKS[key]}" for key in MARKS)}),
+        ("google_project_service", {"description": None}),
         ("azurerm_kubernetes_cluster", {"tags": MARKS, "private_cluster_enabled": True}),
     ],
 )
@@ -59,6 +61,12 @@ def test_plan_that_keeps_the_rules_is_not_refused(kind: str, after: dict[str, An
         ("aws_vpc", {"tags_all": None}, "tags_all lack seatrial-expires, seatrial-lease, seatrial-owner"),
         ("aws_vpc", {"tags_all": {**MARKS, policy.LEASE: "seatrial-00000002"}}, "lack seatrial-lease"),
         ("google_container_node_pool", {"effective_labels": {}}, "effective_labels lack"),
+        ("google_compute_router", {"description": None}, "description lacks seatrial-expires, seatrial-lease"),
+        (
+            "google_compute_network",
+            {"description": f"{policy.LEASE}={MARKS[policy.LEASE]}0"},
+            "lacks seatrial-expires,",
+        ),
         ("google_compute_network", {"labels": {"a": "b"}, "tags": ["x"]}, "labels lack"),
         ("aws_eks_cluster", {**EKS, "vpc_config": [{"endpoint_public_access": True}]}, "its endpoint is public"),
         ("aws_eks_cluster", {"tags_all": MARKS, "vpc_config": []}, "its endpoint is public"),
