@@ -78,6 +78,11 @@ class Bench:
             for item in self.kubectl(cluster, "get", "nodes")["items"]
         }
 
+    def report_not_ready(self, cluster: CapiCluster, node: str) -> None:
+        """Let a node of the cluster say that it is not Ready."""
+        condition = '{"status":{"conditions":[{"type":"Ready","status":"False","reason":"Selftest"}]}}'
+        self.kubectl(cluster, "patch", "node", node, "--type=merge", "-p", condition)
+
     def kubectl(self, cluster: CapiCluster, *arguments: str) -> Any:
         """What kubectl says of the cluster, asked where its API server can be reached: on the management node."""
         asked = [str(self.program), "--kubeconfig", str(cluster.kubeconfig), *arguments, "-o", "json"]

@@ -107,9 +107,7 @@ def test_upgrade_replaces_every_machine_by_one_of_the_new_version(bench: Bench, 
 def test_health_check_replaces_the_unhealthy_machine_and_no_other(bench: Bench, cluster: CapiCluster) -> None:
     before = bench.machines(cluster)
     name, ill = next(iter(bench.machines(cluster, workers=True).items()))
-    node = ill["status"]["nodeRef"]["name"]
-    condition = '{"status":{"conditions":[{"type":"Ready","status":"False","reason":"Selftest"}]}}'
-    bench.kubectl(cluster, "patch", "node", node, "--type=merge", "-p", condition)
+    bench.report_not_ready(cluster, ill["status"]["nodeRef"]["name"])
     wait_until(f"{name} is being replaced", lambda: name not in bench.machines(cluster), SECONDS, interval=0.3)
     after = set(bench.wait_until_complete(cluster, 3))
     assert before.keys() - after == {name}

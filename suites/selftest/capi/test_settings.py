@@ -11,7 +11,7 @@ import pytest
 
 from fixtures import lease as leases
 from fixtures.clusters import access
-from fixtures.clusters.capi import settings
+from fixtures.clusters.capi import removal, settings
 from fixtures.clusters.capi.cluster import CapiCluster, Plan
 from fixtures.clusters.capi.provider import CapiProvider
 from fixtures.clusters.cost import Budget
@@ -74,17 +74,32 @@ def test_suites_are_not_run_on_a_simulated_cluster(kubeconfig: Path, tmp_path: P
 
 def test_management_cluster_that_is_lost_leaves_a_line_with_what_removes_it(kubeconfig: Path, tmp_path: Path) -> None:
     kubeconfig.write_text(kubeconfig.read_text().replace("192.0.2.1:6443", "127.0.0.1:9"))
-    held = leases.acquire("capi cluster of a test")
+    held = leases.acquire("capi cluster of a test").keep()
+    plan = Plan("lost", f"{held.label}-capi", access.find([kubeconfig]), "in-memory", 1.0, False)
+    removal.announce(held.root, plan.namespace, plan.access.files, plan.access.context)
+    note = held.root / removal.NOTE
     try:
-        plan = Plan("lost", f"{held.label}-capi", access.find([kubeconfig]), "in-memory", 1.0, False)
-        left = CapiCluster(plan, held).destroy()
-        assert left[0].startswith(
-            f"left: namespace {plan.namespace} (not known whether it is still there): the cluster"
-        )
-        assert left[1] == f"left: remove it with python -m pipelines clean {plan.access.options}"
-        assert held.label in [known.label for known in leases.leases()], "or nobody would look for it again"
+        (incident,) = CapiCluster(plan, held).incidents()
+        CapiCluster(plan, held).collect_logs(tmp_path / "logs")
+        assert incident.startswith("the cluster at https://127.0.0.1:9 cannot be reached")
+        assert (tmp_path / "logs" / "conditions.txt").read_text() == f"{incident}\n"
+        for _ in range(2):
+            left = CapiCluster(plan, held).destroy()
+            assert left[0].startswith(
+                f"left: namespace {plan.namespace} (not known whether it is still there): the cluster"
+            )
+            assert left[1] == (
+                "left: remove it with python -m pipelines clean, or from elsewhere python -m pipelines clean "
+                f"{plan.access.options}; if that management cluster is gone for good, remove {note}"
+            )
+            (known,) = [one for one in leases.leases() if one.label == held.label]
+            assert not known.kept, "or no clean would try again"
+        kubeconfig.unlink()
+        assert "cannot be read" in CapiCluster(plan, held).destroy()[0]
     finally:
+        note.unlink()
         held.release()
+    assert leases.find(held.label) is None
 
 
 def test_run_with_a_wrong_value_is_refused_before_it_begins(kubeconfig: Path, tmp_path: Path) -> None:

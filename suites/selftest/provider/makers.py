@@ -13,14 +13,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from fixtures import lease as leases
+from fixtures.clusters.capi import settings as capi_settings
+from fixtures.clusters.capi.provider import CapiProvider
 from fixtures.clusters.choice import Maker, maker
+from fixtures.clusters.descriptions import connect
 from fixtures.clusters.kind import engine as engines
 from fixtures.clusters.kind.removal import CLUSTER
 from fixtures.clusters.provider import Cluster, ClusterFailed, ClusterSpec
 from fixtures.clusters.state import read_state
-from fixtures.lease import ENVIRONMENT_KEY, leases
+from fixtures.clusters.workloads import Pods, new_namespace
+from fixtures.lease import ENVIRONMENT_KEY
 from fixtures.plugin import Parts
-from fixtures.wait import wait_until
+from fixtures.wait import WaitTimeout, wait_until
 from suites.selftest.provider.clouds import MODULES
 from suites.selftest.provider.traces import traces_of
 
@@ -28,11 +35,12 @@ ROOT = Path(__file__).resolve().parents[3]
 _CREATE = """
 import sys, time
 from pathlib import Path
-from fixtures.clusters.choice import maker
 from fixtures.clusters.provider import ClusterSpec
 from fixtures.plugin import read_parts
+from suites.selftest.provider.makers import made_by
 settings = Path(sys.argv[4]) if sys.argv[4] else None
-maker(sys.argv[1]).create(ClusterSpec("selftest", read_parts(Path(sys.argv[2])), Path(sys.argv[3]), settings=settings))
+spec = ClusterSpec("selftest", read_parts(Path(sys.argv[2])), Path(sys.argv[3]), settings=settings)
+made_by(sys.argv[1], settings).create(spec)
 print("ready", flush=True)
 time.sleep(600)
 """
@@ -45,14 +53,22 @@ class MakerUnderTest:
     name: str
     phases: tuple[str, ...]
 
-    @property
-    def maker(self) -> Maker:
-        return maker(self.name)
-
     def create(self, parts: Parts, folder: Path, nodes: int = 1, **more: Any) -> Cluster:
         """A cluster, Ready."""
         settings = self.settings(parts, folder)
-        return self.maker.create(ClusterSpec("selftest", parts, folder, nodes, settings=settings, **more))
+        spec = ClusterSpec("selftest", parts, folder, nodes, settings=settings, **more)
+        return made_by(self.name, settings).create(spec)
+
+    def require_work(self, cluster: Cluster, **more: Any) -> None:
+        """A pod becomes Ready in a fresh namespace of the cluster."""
+        with connect(cluster.kubeconfig, cluster.context, through_proxy=False) as api:
+            Pods(api, new_namespace(api, {"generateName": "conformance-"}, 30)).run("probe", **more)
+
+    def cause_failure(self, cluster: Cluster) -> str:
+        """Let something go wrong in the cluster; what its logs have to tell then."""
+        with pytest.raises(WaitTimeout):
+            self.require_work(cluster, image="seatrial.local/nowhere:1", container=NEVER_PULLED, timeout=5)
+        return "seatrial.local/nowhere:1"
 
     def settings(self, parts: Parts, folder: Path) -> Path | None:
         """The file that tofu is told by: a module that makes a real Kubernetes on this machine."""
@@ -96,11 +112,19 @@ class MakerUnderTest:
         found = traces_of(label) + (_in_engine(label) if self.name == "kind" else [])
         if self.name == "tofu":
             # What the module made has labels of its own; its lease is named after ours.
-            inner = [held.label for held in leases() if held.purpose == f"cluster {label}"]
+            inner = [held.label for held in leases.leases() if held.purpose == f"cluster {label}"]
             found += [trace for one in inner for trace in traces_of(one)]
         return found
 
 
+def made_by(name: str, settings: Path | None) -> Maker:
+    """The provider of that name. Of Cluster API, one that takes a cluster in memory as well, which suites refuse."""
+    if name == "capi" and settings:
+        return CapiProvider(capi_settings.load(settings))
+    return maker(name)
+
+
+NEVER_PULLED = {"imagePullPolicy": "Never"}
 LOCAL = MakerUnderTest("local", ("nodes", "apiserver", "ready"))
 KIND = MakerUnderTest("kind", ("image", "kind: Preparing nodes", "kind: Starting control-plane", "created", "ready"))
 

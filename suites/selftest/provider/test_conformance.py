@@ -4,29 +4,21 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from fixtures import lease as leases
 from fixtures.clusters.choice import maker_of
-from fixtures.clusters.descriptions import connect
-from fixtures.clusters.provider import LOAD_IMAGE, Cluster, ClusterFailed
+from fixtures.clusters.provider import LOAD_IMAGE, NODE_EXEC, ClusterFailed
 from fixtures.clusters.state import read_state
-from fixtures.clusters.workloads import Pods, new_namespace
 from fixtures.images.archive import Contents, build_image
 from fixtures.images.catalogue import find_busybox
 from fixtures.plugin import Parts
-from suites.selftest.provider.makers import MakerUnderTest, label_of
+from reports.model import EnvironmentUnfit
+from suites.selftest.provider.makers import NEVER_PULLED, MakerUnderTest, label_of
 
 # A reaper of one of these tests would take away what another makes under a lease folder of its own.
 pytestmark = [pytest.mark.xdist_group("reapers"), pytest.mark.timeout(900)]
-
-
-def _run_pod(cluster: Cluster, **more: Any) -> None:
-    """A pod becomes Ready in a fresh namespace."""
-    with connect(cluster.kubeconfig, cluster.context, through_proxy=False) as api:
-        Pods(api, new_namespace(api, {"generateName": "conformance-"}, 30)).run("probe", **more)
 
 
 def test_cluster_made_and_ended_twice_leaves_nothing_each_time(
@@ -36,7 +28,7 @@ def test_cluster_made_and_ended_twice_leaves_nothing_each_time(
         made = provider.create(parts, folder)
         label = label_of(folder)
         assert provider.traces(label), "a running cluster has to show, or the check below proves nothing"
-        _run_pod(made)
+        provider.require_work(made)
         assert (made.destroy(), provider.traces(label)) == ([], [])
         assert made.destroy() == [], "ending it again is no error"
 
@@ -46,9 +38,9 @@ def test_clusters_of_one_name_side_by_side_do_not_meet(provider: MakerUnderTest,
     with ThreadPoolExecutor() as pool:
         both = list(pool.map(lambda folder: provider.create(parts, folder), folders))
     try:
-        _run_pod(both[0])
+        provider.require_work(both[0])
         assert both[0].destroy() == []
-        _run_pod(both[1])  # the end of one takes nothing of the other along
+        provider.require_work(both[1])  # the end of one takes nothing of the other along
     finally:
         left = [line for made in both for line in made.destroy()]
     assert (left, [provider.traces(label_of(folder)) for folder in folders]) == ([], [[], []])
@@ -63,7 +55,7 @@ def test_folder_of_a_running_cluster_is_refused_and_the_cluster_unharmed(
         with pytest.raises(ClusterFailed, match=r"is running from .*name another folder"):
             provider.create(parts, tmp_path)
         assert read_state(tmp_path) == before
-        _run_pod(maker_of(tmp_path).attach(tmp_path))
+        provider.require_work(maker_of(tmp_path).attach(tmp_path))
     finally:
         assert made.destroy() == []
     with pytest.raises(ClusterFailed, match=r"no cluster is running from|is gone"):
@@ -91,15 +83,46 @@ def test_image_loaded_is_run_on_every_node(provider: MakerUnderTest, parts: Part
     made = provider.create(parts, tmp_path / "run", nodes=2)
     try:
         if LOAD_IMAGE not in made.capabilities:
-            pytest.skip(f"the nodes of a {provider.name} cluster pull their images")
+            with pytest.raises(EnvironmentUnfit) as told:
+                made.load_image(archive)
+            pytest.skip(f"could not run: {told.value}")
         made.load_image(archive)
         for node in made.nodes():
-            _run_pod(
+            provider.require_work(
                 made,
                 image=name,
                 command=["/busybox", "sleep", "600"],
                 node=node.name,
-                container={"imagePullPolicy": "Never"},
+                container=NEVER_PULLED,
             )
+    finally:
+        assert made.destroy() == []
+
+
+def test_program_of_a_node_that_is_killed_runs_again_and_the_node_with_it(
+    provider: MakerUnderTest, parts: Parts, tmp_path: Path
+) -> None:
+    made = provider.create(parts, tmp_path)
+    try:
+        if NODE_EXEC not in made.capabilities:
+            with pytest.raises(EnvironmentUnfit) as told:
+                made.start_on_node("any", ["true"], "probe")
+            pytest.skip(f"could not run: {told.value}")
+        (node,) = made.nodes()
+        for program in ("containerd", "kubelet"):
+            node.restart(program)
+        assert node.exec(["echo", "here"]).require_success("echo") == "here\n"
+        provider.require_work(made)
+    finally:
+        assert made.destroy() == []
+
+
+def test_failure_in_a_cluster_is_in_its_logs(provider: MakerUnderTest, parts: Parts, tmp_path: Path) -> None:
+    made = provider.create(parts, tmp_path / "run")
+    try:
+        said = provider.cause_failure(made)
+        made.collect_logs(tmp_path / "logs")
+        written = [path.read_text(errors="replace") for path in (tmp_path / "logs").rglob("*") if path.is_file()]
+        assert any(said in text for text in written), said
     finally:
         assert made.destroy() == []
