@@ -138,7 +138,8 @@ def test_command_that_is_ended_half_way_removes_what_it_made(bench: Bench, tmp_p
         said, complained = running.communicate(timeout=120)
     finally:
         running.kill()
-    assert (running.returncode, complained) == (130, "interrupted; what was made is removed\n")
+    begun = f"removing the cluster of {read_state(state)['namespace']}; a cloud may take its time\n"
+    assert (running.returncode, complained) == (130, begun + "interrupted; what was made is removed\n")
     assert "cluster Provisioned; machines: 1 Provisioning (given up in " in said
     assert (read_state(state)["left"], _ours(bench)) == ([], [])
 
