@@ -118,10 +118,12 @@ def require_cluster_file(cluster_file: Path) -> None:
 def require_cluster_settings(cluster_file: Path) -> None:
     """Misconfigured: what is wrong with the file of --provider capi, or a cluster of it could judge nothing."""
     from fixtures.clusters.capi import settings
-    from fixtures.clusters.provider import ClusterFailed
+    from fixtures.clusters.provider import ClusterFailed, PlanRefused
 
     try:
         settings.require(cluster_file)
+    except PlanRefused as error:
+        raise Misconfigured([f"{cluster_file}: {problem}" for problem in error.problems]) from error
     except ClusterFailed as error:
         raise Misconfigured(str(error).splitlines()) from error
 

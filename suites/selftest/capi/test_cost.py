@@ -124,18 +124,15 @@ def test_item_without_a_price_is_refused_unless_it_is_free(lacking: str, tmp_pat
     assert dataclasses.replace(request, budget=free).require_affordable().unpriced == ()
 
 
-def test_preview_shows_objects_and_cost_and_a_file_is_known_by_its_template(
-    kubeconfig: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(preview, "unknown_kinds", lambda *_: "it does not know AWSCluster")
+def test_preview_shows_objects_and_cost_and_a_file_is_known_by_its_template(kubeconfig: Path, tmp_path: Path) -> None:
+    kubeconfig.write_text(kubeconfig.read_text().replace("192.0.2.1:6443", "127.0.0.1:9"))
     request = Request(access.find([kubeconfig]), "aws", values_for("aws", tmp_path), budget=Budget(1, prices=PRICES))
     seen = preview.preview(request)
     assert len(seen.missing) == 2
     for line in (
         "  AWSMachineTemplate seatrial-workers", "0.1000 an hour  (1 x, a list)",
-        "refused: it would cost 3.09 USD in 6 hours; the ceiling is 1.00", "refused: it does not know AWSCluster",
+        "refused: it would cost 3.09 USD in 6 hours; the ceiling is 1.00",
+        "refused: the cluster at https://127.0.0.1:9 cannot be reached",
         "  not counted: traffic,",
     ):  # fmt: skip
         assert line in seen.text(), seen.text()

@@ -111,6 +111,16 @@ def test_run_with_a_wrong_value_is_refused_before_it_begins(kubeconfig: Path, tm
     assert "--cluster-file FILE" in _run("--provider", "capi")
 
 
+def test_run_that_would_be_too_dear_is_refused_before_it_begins(kubeconfig: Path, tmp_path: Path) -> None:
+    lines = [f"{name} = {value!r}" for name, value in values_for("gcp", tmp_path).items()]
+    head = f'template = "gcp"\n[management]\nkubeconfig = "{kubeconfig}"\n'
+    head += free("gcp").replace("'google_compute_disk', ", "") + "[[cost.price]]\n"
+    head += 'type = "google_compute_disk"\nhourly = 0.1\ntimes = "size"\nsource = "a list"\n[values]\n'
+    told = _run("--provider", "capi", "--cluster-file", str(_written(tmp_path, head + "\n".join(lines))))
+    assert "1 thing to correct:" in told
+    assert "cluster.toml: it would cost 90.00 USD in 6 hours; the ceiling is 0.00" in told
+
+
 def test_cluster_of_another_kubernetes_than_the_candidates_is_not_made(kubeconfig: Path, tmp_path: Path) -> None:
     lines = [f"{name} = {value!r}" for name, value in values_for("gcp", tmp_path).items()]
     head = f'template = "gcp"\n[management]\nkubeconfig = "{kubeconfig}"\n{free("gcp")}[values]\n'
