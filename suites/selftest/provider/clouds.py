@@ -21,7 +21,7 @@ from fixtures.toolchain import gomodule
 from fixtures.toolchain.cache import Cache
 from fixtures.toolchain.golang import find_go
 from fixtures.toolchain.lock import committed_lock
-from reports.model import EnvironmentUnfit
+from reports.model import Component, EnvironmentUnfit
 
 ROOT = Path(__file__).resolve().parents[3]
 MODULES = Path(__file__).with_name("tofu_modules")
@@ -37,17 +37,23 @@ TofuProvider().create(ClusterSpec("selftest", read_parts(None), Path(sys.argv[1]
 
 def tofu() -> str:
     """The pinned OpenTofu, if it was built before; skips otherwise, since building it takes minutes."""
-    source = OPENTOFU.sources[0]
+    binary = built(OPENTOFU)
+    if binary is None:
+        pytest.skip("OpenTofu is not built here: python -m fixtures.clusters.tofu")
+    return str(binary)
+
+
+def built(component: Component) -> Path | None:
+    """The one program of a component with a committed lock, if it was built before."""
+    source = component.sources[0]
     lock = committed_lock(source)
-    assert lock is not None
+    assert lock is not None, f"there is no lock of {component.name}"
     cache = Cache()
     try:
         entry = cache.find(gomodule.build_key(source, lock, find_go(cache, lock.go, print, install=False)))
     except EnvironmentUnfit:
-        entry = None
-    if entry is None:
-        pytest.skip("OpenTofu is not built here: python -m fixtures.clusters.tofu")
-    return str(entry.files["tofu"])
+        return None
+    return next(iter(entry.files.values())) if entry else None
 
 
 @dataclass(frozen=True)

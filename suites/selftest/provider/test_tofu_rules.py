@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,8 @@ EKS = {"tags_all": MARKS, "vpc_config": [{"endpoint_public_access": False, "publ
         ("google_compute_network", {"description": "of x: " + " ".join(f"{key}={MARKS[key]}" for key in MARKS)}),
         ("google_project_service", {"description": None}),
         ("azurerm_kubernetes_cluster", {"tags": MARKS, "private_cluster_enabled": True}),
+        ("kubectl_manifest", {"yaml_body": json.dumps({"metadata": {"labels": MARKS}})}),
+        ("kubernetes_manifest", {"manifest": {"metadata": {"labels": {**MARKS, "app": "x"}}}}),
     ],
 )
 def test_plan_that_keeps_the_rules_is_not_refused(kind: str, after: dict[str, Any]) -> None:
@@ -77,6 +80,18 @@ def test_plan_that_keeps_the_rules_is_not_refused(kind: str, after: dict[str, An
         ("google_compute_firewall", {"direction": "INGRESS", "source_ranges": ["0.0.0.0/0"]}, "everybody"),
         ("azurerm_network_security_rule", {"direction": "Inbound", "source_address_prefix": "*"}, "everybody"),
         ("aws_subnet", {"tags_all": MARKS, "map_public_ip_on_launch": True}, "map_public_ip_on_launch is true"),
+        ("kubectl_manifest", {"yaml_body": json.dumps({"metadata": {"name": "x"}})}, "yaml_body.metadata.labels lack"),
+        ("kubectl_manifest", {"yaml_body": "metadata:\n  name: x\n"}, "the object is no JSON"),
+        (
+            "kubernetes_manifest",
+            {"manifest": {"metadata": {"labels": {policy.LEASE: "x"}}}},
+            "manifest.metadata.labels",
+        ),
+        (
+            "kubectl_manifest",
+            {"yaml_body": json.dumps({"spec": {"from": [{"cidr": "0.0.0.0/0"}]}})},
+            "0.0.0.0/0: everybody",
+        ),
     ],
 )
 def test_plan_that_breaks_a_rule_is_refused_with_the_reason(kind: str, after: dict[str, Any], said: str) -> None:
@@ -88,6 +103,8 @@ def test_what_is_not_known_before_the_apply_is_refused() -> None:
     assert refused("aws_vpc", {}, unknown={"tags_all": True}) == ["aws_vpc.x: tags_all are not known before the apply"]
     assert refused("google_compute_firewall", {"direction": "INGRESS"}, unknown={"source_ranges": True})
     assert refused("aws_instance", {"tags_all": MARKS}, unknown={"associate_public_ip_address": True})
+    assert refused("kubectl_manifest", {}, unknown={"yaml_body": True})
+    assert refused("kubernetes_manifest", {"manifest": {}}, unknown={"manifest": {"metadata": True}})
 
 
 def test_endpoint_is_open_to_the_ranges_that_are_named_and_no_others() -> None:
@@ -142,6 +159,11 @@ def test_state_with_other_marks_is_not_ours() -> None:
     assert policy.strangers(state({**MARKS, policy.LEASE: "seatrial-00000002"}), lease) == ["aws_vpc.x"]
     assert policy.strangers(state({"team": "theirs"}), lease) == ["aws_vpc.x"]
     assert policy.strangers(state({"team": "theirs"}), lease, {"aws_vpc"}) == []
+    known = {"address": "kubectl_manifest.x", "mode": "managed"}
+    other = {**MARKS, policy.LEASE: "seatrial-00000002"}
+    for text, found in ((json.dumps({"metadata": {"labels": other}}), ["kubectl_manifest.x"]), ("kind: Pod", [])):
+        held = {**known, "type": "kubectl_manifest", "values": {"yaml_body": text}}
+        assert policy.strangers({"values": {"root_module": {"resources": [held]}}}, lease) == found
     assert policy.strangers(state(None), lease) == [], "an apply that was cut short notes no tags"
 
 
@@ -191,6 +213,7 @@ GOOD = 'module = "m"\nowner = "me"\nttl = "2h"\n[cost]\nceiling = 1\n'
         (GOOD.replace("ttl", "tll"), 'tll: there is no such key; did you mean "ttl"?'),
         (GOOD.replace('"2h"', '"2 hours"'), "ttl: "),
         (GOOD.replace('"2h"', '"15d"'), "14d at most"),
+        ('ready_within = "soon"\n' + GOOD, 'ready_within: "soon" is no time'),
         (GOOD.replace("ceiling = 1", "ceiling = true"), "cost.ceiling: True is of another type"),
         (GOOD.replace("ceiling = 1", "ceiling = -1"), "cost.ceiling: it is below 0"),
         (GOOD.replace("[cost]\nceiling = 1", "cost = 3"), "cost: 3 is of another type"),
@@ -212,8 +235,9 @@ def test_file_that_is_wrong_is_told_by_its_key(tmp_path: Path, text: str, said: 
 def test_file_that_is_right_is_read(tmp_path: Path) -> None:
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "main.tf").touch()
-    (tmp_path / "order.toml").write_text(GOOD)
-    assert order.read(tmp_path / "order.toml").ttl == 7200
+    (tmp_path / "order.toml").write_text('ready_within = "45m"\n' + GOOD)
+    asked = order.read(tmp_path / "order.toml")
+    assert (asked.ttl, asked.ready_within) == (7200, 2700)
 
 
 @pytest.mark.parametrize("module", sorted(path.name for path in order.SHIPPED.iterdir() if path.is_dir()))
