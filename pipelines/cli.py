@@ -11,7 +11,7 @@ import re
 import secrets
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -39,7 +39,7 @@ from pipelines.screen import Screen
 from pipelines.trial import INTERRUPTED
 from pipelines.trial import run as run_trial
 from reports import shards
-from reports.model import EnvironmentUnfit, HarnessError, Verdict
+from reports.model import Component, EnvironmentUnfit, HarnessError, Verdict
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -201,7 +201,9 @@ def _provision(given: argparse.Namespace) -> int:
     for_pytest = not given.json or options.candidate == arguments.CANDIDATE
     inputs = read_inputs(options)
     stage = upgrading.stage_of(inputs.stages)
-    earlier = upgrading.order(inputs.earlier[stage.name].candidate, stage) if given.upgrade_from and stage else ()
+    earlier: Sequence[Component] = ()
+    if given.upgrade_from and stage:
+        earlier = upgrading.order(inputs.earlier[stage.name].candidate, stage, inputs.candidate)
     return provision(inputs, as_json=given.json, install=options.install, for_pytest=for_pytest, earlier=earlier)
 
 

@@ -114,7 +114,8 @@ class Trial:
         release = self.inputs.earlier[stage.name]
         release.write(self.book.folder / stage.name)
         self.screen.event(f"{stage.name}: comes from {release.text}", "dim")
-        order, log = upgrading.order(release.candidate, stage), self.book.folder / "log" / f"provision-{stage.name}.log"
+        order = upgrading.order(release.candidate, stage, self.inputs.candidate)
+        log = self.book.folder / "log" / f"provision-{stage.name}.log"
         build = Provisioning(order, {stage.name: len(order)}, self.screen, log)
         arguments = [*self._choice(), "--stage", stage.name, "--from", str(stage.upgrade_from)]
         return build.whole(stage, arguments, self.environment, self.interrupts)

@@ -19,8 +19,11 @@ from reports.earlier import Signed, vouching
 from reports.model import Component, to_json
 from reports.run_folder import sha256_of
 
-REPLACED = ("kubernetes", "etcd", "containerd", "runc", "cni-plugins", "kube-router")
-"""What an upgrade replaces. Everything else of the release before is not used: pods have the candidate's images."""
+REPLACED = (
+    "kubernetes", "etcd", "containerd", "runc", "cni-plugins", "kube-router", "coredns", "csi-attacher", "images",
+)  # fmt: skip
+"""What an upgrade replaces. Everything else of the release before is not used."""
+_IMAGES = {"images": ("pause.tar", "coredns.tar")}  # those of pods that belong to the platform; workloads keep theirs
 USE = "release to come from"
 UNSIGNED = "Where nobody is to vouch for it, name its candidate file: --from RUN/candidate.toml."
 FROM = "what upgrade stages come from: the folder of a run that was signed off, or a candidate file (nobody vouches)"
@@ -104,9 +107,12 @@ def _signed(run: Path, keys: Sequence[Path], candidate: Candidate) -> Release:
 def _read(path: Path, candidate: Candidate) -> Candidate:
     """A release that can be upgraded from. Misconfigured: this one cannot."""
     release = load_candidate(path)
-    replaced = [item for item in release.components if item.name in REPLACED]
+    if release.component("coredns") and not release.component("images"):
+        problem = f"{path}: names coredns and no images, so nothing would run it. Copy the component images from"
+        raise Misconfigured([f"{problem} pipelines/candidates/kubernetes-1.36.toml."])
+    replaced = [item for item in release.components if item.name in REPLACED and item.name not in _IMAGES]
     if not [item for item in replaced if item != candidate.component(item.name)]:
-        names = ", ".join(REPLACED)
+        names = ", ".join(name for name in REPLACED if name not in _IMAGES)
         raise Misconfigured([f"{path}: has nothing of {names} that differs from the candidate's {candidate.path}."])
     before, after = release.component("kubernetes"), candidate.component("kubernetes")
     if before and after:
@@ -127,10 +133,11 @@ def _require_reachable(path: Path, before: str, after: str) -> None:
         raise Misconfigured([problem])
 
 
-def order(release: Candidate, stage: Stage) -> list[Component]:
-    """What has to be provided of the release before, for a stage."""
-    wanted = [item for item in release.components if item.name in REPLACED and item.name in stage.needs]
-    return [narrowed(item, stage.files.get(stage.profile, {})) for item in wanted]
+def order(release: Candidate, stage: Stage, candidate: Candidate) -> list[Component]:
+    """What has to be provided of the release before, for a stage that takes it to the candidate."""
+    wanted = [release.component(name) for name in stage.components(candidate) if name in REPLACED]
+    files = {**stage.files.get(stage.profile, {}), **_IMAGES}
+    return [narrowed(item, files) for item in wanted if item is not None]
 
 
 def stage_of(stages: Sequence[Stage]) -> Stage | None:

@@ -7,7 +7,9 @@ import itertools
 import pytest
 from packaging.version import Version
 
+from fixtures.clusters.nodes import reported
 from fixtures.evidence import EvidenceFolder, Figures
+from fixtures.subjects.csi.sidecars import SIDECARS
 from fixtures.subjects.upgrade import versions
 from fixtures.subjects.upgrade.trial import TIME_LIMIT, Trial
 from fixtures.subjects.upgrade.watching import longest_gap
@@ -24,7 +26,8 @@ def test_cluster_of_the_release_before_is_taken_to_the_candidate(
     figures.measure("upgrade-seconds", round(upgraded.ended - upgraded.begun, 2))
     of_nodes = [step.seconds for step in upgraded.steps if ": " in step.name]
     figures.measure("nodes-upgrade-seconds", round(sum(of_nodes), 2))
-    figures.measure("control-plane-upgrade-seconds", round(sum(x.seconds for x in upgraded.steps) - sum(of_nodes), 2))
+    first = itertools.takewhile(lambda step: ": " not in step.name, upgraded.steps)
+    figures.measure("control-plane-upgrade-seconds", round(sum(step.seconds for step in first), 2))
     if upgraded.stopped:
         summary = f"the upgrade stopped: {upgraded.stopped.splitlines()[0]}"
         raise ClauseViolation(summary, expected="every step done", actual=upgraded.stopped)
@@ -43,16 +46,29 @@ def test_control_plane_says_that_it_is_the_candidates(completed: Trial) -> None:
 @pytest.mark.clause("upgrade.versions.nodes-run-the-candidate")
 def test_every_node_says_that_it_is_the_candidates(completed: Trial) -> None:
     parts = completed.order.candidate
-    kubernetes = versions.release_of(parts, "kubernetes")
-    expected = {
-        "kubelet": kubernetes, "kube-proxy": kubernetes,
-        **{name: versions.release_of(parts, name) for name in ("containerd", "runc", "cni-plugins")},
-    }  # fmt: skip
-    reported = versions.reported(completed.api)
+    names = ("kubernetes", "containerd", "runc", "cni-plugins")
+    expected = {name: versions.release_of(parts, name) for name in names}
+    expected["kube-proxy"] = expected["kubernetes"]
+    told = reported(completed.api)
     for node in completed.cluster.nodes():
-        found = {**reported[node.name], **versions.node_programs(node, *completed.credentials)}
+        found = {**told[node.name], **versions.node_programs(node, *completed.credentials)}
         if found != expected:
             raise ClauseViolation(f"{node.name} is not the candidate's", expected=expected, actual=found)
+
+
+@pytest.mark.clause("upgrade.versions.addons-run-the-candidate")
+def test_addons_are_the_candidates(completed: Trial) -> None:
+    parts = completed.order.candidate
+    expected = {name: versions.release_of(parts, "coredns") for name in versions.dns(completed.api)}
+    assert expected, "no pod of the cluster's DNS was seen: nothing is proven"
+    found = versions.dns(completed.api)
+    if found != expected:
+        raise ClauseViolation("cluster DNS is not the candidate's", expected=expected, actual=found)
+    sidecars = completed.workloads.driver.sidecars
+    wanted = {str(parts.file(SIDECARS[name].component, name).resolve()) for name in sidecars.running}
+    told = versions.programs_named(sidecars.node, sidecars.running)
+    if told != wanted:
+        raise ClauseViolation("the storage sidecars are not the candidate's", expected=wanted, actual=told)
 
 
 @pytest.mark.clause("upgrade.skew.kubelet-is-never-newer")

@@ -34,6 +34,16 @@ def test_acknowledged_writes_are_read_after_the_upgrade(
         )  # fmt: skip
 
 
+@pytest.mark.clause("upgrade.storage.driver-keeps-its-volumes")
+def test_driver_tells_of_its_volumes_what_it_told_before(completed: Trial) -> None:
+    before = completed.volumes_before
+    assert len(before) > 1, "the driver had no volume: nothing is proven"
+    after = completed.workloads.volumes()
+    lost = {name: (told, after.get(name)) for name, told in before.items() if after.get(name) != told}
+    if lost:
+        raise ClauseViolation("the driver tells otherwise of what it had before", expected=before, actual=after)
+
+
 @pytest.mark.clause("upgrade.storage.volume-is-written-afterwards")
 def test_volume_acknowledges_writes_after_the_upgrade(upgraded: Trial, figures: Figures) -> None:
     writes = upgraded.of(manifests.LEDGER)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from fixtures.clusters.workloads import Pods
 from fixtures.evidence import EvidenceFolder, Figures
 from fixtures.subjects.upgrade import manifests
-from fixtures.subjects.upgrade.trial import TIME_LIMIT, Trial
+from fixtures.subjects.upgrade.trial import TIME_LIMIT, Request, Trial
 from fixtures.subjects.upgrade.watching import longest_gap
 from fixtures.subjects.upgrade.workloads import NAMESPACE
 from fixtures.wait import WaitTimeout
@@ -24,18 +26,24 @@ def test_service_is_answered_from_every_node_after_the_upgrade(
     evidence.write("failed-requests.txt", "\n".join(failures))
     figures.measure("web-requests", len(requests))
     figures.measure("web-failed-requests", len(failures))
-    silent = {}
-    gaps = []
-    for node in upgraded.cluster.nodes():
-        own = [item for item in requests if item.node == node.name]
-        gaps.append(longest_gap([(item.at, not item.error) for item in own]))
-        last = [item.error for item in own[-10:]]
-        if not last or any(last):
-            silent[node.name] = last
+    silent, gaps = last_of(upgraded, requests)
     figures.measure("web-longest-gap-seconds", max(gaps))
     if silent:
         raise ClauseViolation(
             "a Service is not answered after the upgrade", expected="ten answers in a row from each node", actual=silent
+        )
+
+
+@pytest.mark.clause("upgrade.dns.answers-afterwards")
+def test_dns_is_answered_on_every_node_after_the_upgrade(upgraded: Trial, figures: Figures) -> None:
+    asked = upgraded.of(manifests.DNS)
+    figures.measure("dns-questions", len(asked))
+    figures.measure("dns-failed-questions", len(upgraded.failures(manifests.DNS)))
+    silent, gaps = last_of(upgraded, asked)
+    figures.measure("dns-longest-gap-seconds", max(gaps))
+    if silent:
+        raise ClauseViolation(
+            "cluster DNS does not answer after the upgrade", expected="ten answers in a row on each node", actual=silent
         )
 
 
@@ -96,6 +104,18 @@ def test_objects_made_before_say_what_they_said(completed: Trial) -> None:
             raise ClauseViolation(
                 f"a {kind} is not what it was: {', '.join(lost)}", expected=before, actual=after.get(kind)
             )
+
+
+def last_of(upgraded: Trial, requests: Sequence[Request]) -> tuple[dict[str, list[str]], list[float]]:
+    """By node what the last ten of these requests came to, where it was no answer; and each node's longest outage."""
+    silent, gaps = {}, []
+    for node in upgraded.cluster.nodes():
+        own = [item for item in requests if item.node == node.name]
+        gaps.append(longest_gap([(item.at, not item.error) for item in own]))
+        last = [item.error for item in own[-10:]]
+        if not last or any(last):
+            silent[node.name] = last
+    return silent, gaps
 
 
 def missing(before: object, after: object, where: str = "") -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from fixtures.clusters.provider import ClusterFailed, ClusterSpec
 from fixtures.clusters.workloads import Pods, new_namespace
 from fixtures.plugin import Parts
 from fixtures.wait import wait_until
+from reports.model import EnvironmentUnfit
 from suites.selftest.provider.existing import (
     RESTRICTED,
     ROOT,
@@ -82,6 +84,17 @@ def test_suites_run_under_the_least_rights_and_leave_nothing(restricted: Path, a
     assert (code, "5 passed, 1 skipped" in said) == (0, True), said
     assert "--pod-security privileged lets it" in said, said
     wait_until("nothing is left", lambda: names(admin) <= before, 30)
+
+
+@pytest.mark.parametrize("component", ["kubernetes", "containerd"])
+def test_cluster_that_runs_another_release_says_nothing_of_the_candidate(
+    restricted: Path, parts: Parts, component: str
+) -> None:
+    cluster = existing(access_to(restricted))
+    cluster.require_release(parts)
+    other = dataclasses.replace(parts.get(component), version="0.1.0")
+    with pytest.raises(EnvironmentUnfit, match=rf"candidate's {component} is 0\.1\.0, and this cluster's is another"):
+        cluster.require_release(Parts({**parts.by_name, component: other}, ""))
 
 
 def test_account_with_the_least_rights_writes_nowhere_else(restricted: Path, admin: Any) -> None:

@@ -9,10 +9,16 @@ import pytest
 
 from fixtures.clusters.local.installation import install
 from fixtures.clusters.local.plan import plan_nodes
+from fixtures.clusters.local.upgrade import is_rolled_out
+from fixtures.images.archive import name_in
+from fixtures.images.catalogue import COREDNS, RECIPES, make
+from fixtures.plugin import Parts
+from fixtures.subjects.upgrade import before_upgrade
 from fixtures.subjects.upgrade.watching import longest_gap
 from pipelines import pipeline, upgrading
 from pipelines.candidate import Candidate, load
 from pipelines.configuration import Misconfigured
+from reports.model import Part
 from suites.upgrade.test_workloads import missing
 
 PIPELINES = Path(pipeline.__file__).parent
@@ -38,10 +44,12 @@ def test_shipped_pipeline_upgrades_from_the_minor_version_before(candidate: Cand
     assert stage is not None
     assert stage.upgrade_from is not None
     earlier = upgrading.load(stage.upgrade_from, candidate).candidate
-    parts = {item.name: item for item in upgrading.order(earlier, stage)}
-    assert set(parts) == {"kubernetes", "etcd", "containerd", "runc", "cni-plugins"}
-    assert all(item.version != candidate.component(name).version for name, item in parts.items())  # type: ignore[union-attr]
-    assert "agnhost" not in parts["kubernetes"].sources[0].packages.values(), "pods have the candidate's images"
+    parts = {item.name: item for item in upgrading.order(earlier, stage, candidate)}
+    assert set(parts) == {"kubernetes", "etcd", "containerd", "runc", "cni-plugins", "coredns", "images"}
+    differ = {name: item for name, item in parts.items() if name != "images"}
+    assert all(item.version != candidate.component(name).version for name, item in differ.items())  # type: ignore[union-attr]
+    assert set(parts["images"].sources[0].packages.values()) == {"pause.tar", "coredns.tar"}, "workloads keep theirs"
+    assert list(parts).index("coredns") < list(parts).index("images"), "images are made of what was provided before"
 
 
 @pytest.mark.parametrize(
@@ -63,6 +71,42 @@ def test_patch_release_and_unordered_versions_are_taken(tmp_path: Path, candidat
 def test_candidate_itself_is_no_release_to_come_from(candidate: Candidate) -> None:
     with pytest.raises(Misconfigured, match="has nothing of kubernetes"):
         upgrading.load(candidate.path, candidate)
+
+
+def test_release_with_dns_and_no_image_of_it_is_refused(tmp_path: Path, candidate: Candidate) -> None:
+    text, images = EARLIER.read_text(), '\n[[component]]\nname = "images"'
+    (tmp_path / "earlier.toml").write_text(text[: text.index(images)])
+    with pytest.raises(Misconfigured, match="names coredns and no images"):
+        upgrading.load(tmp_path / "earlier.toml", candidate)
+
+
+def test_two_releases_of_dns_are_told_apart_by_their_images(tmp_path: Path) -> None:
+    (tmp_path / "coredns").write_text("a program")
+    found = []
+    for version in ("1.14.7", "v1.15.0", "ours+2"):
+        name = RECIPES["coredns"].name({"coredns": version})
+        found.append(name_in(make("coredns", name, {"coredns/coredns": tmp_path / "coredns"}, tmp_path / "c.tar")))
+    assert [name.rpartition(":")[2] for name in found] == ["v1.14.7", "v1.15.0", "vours-2"]
+    assert found[1] == COREDNS
+    assert RECIPES["pause"].name({"coredns": "1.14.7"}) == RECIPES["pause"].reference
+
+
+def test_platforms_images_come_from_the_release_before_and_workloads_keep_theirs() -> None:
+    now = Part("images", "0.1.0", "builtin", "", {"coredns.tar": "/new", "agnhost.tar": "/a"}, {"coredns.tar": "n"})
+    before = Parts(
+        {"images": Part("images", "0.1.0", "builtin", "", {"coredns.tar": "/old"}, {"coredns.tar": "o"})}, ""
+    )
+    found = before_upgrade(Parts({"images": now}, ""), before).get("images")
+    assert (dict(found.files), found.sha256["coredns.tar"]) == ({"coredns.tar": "/old", "agnhost.tar": "/a"}, "o")
+    assert before_upgrade(Parts({"images": now}, ""), Parts({}, "")).get("images") == now
+
+
+def test_deployment_is_rolled_out_once_only_new_pods_are_there() -> None:
+    counts = {"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1}
+    whole = {"metadata": {"generation": 2}, "spec": {"replicas": 1}, "status": counts}
+    assert is_rolled_out(whole)
+    for name, value in {"observedGeneration": 1, "replicas": 2, "updatedReplicas": 0, "availableReplicas": 0}.items():
+        assert not is_rolled_out({**whole, "status": {**counts, name: value}}), name
 
 
 def test_run_that_was_not_signed_is_no_release_to_come_from(tmp_path: Path, candidate: Candidate) -> None:
