@@ -147,6 +147,13 @@ def preview_file(cluster_file: Path) -> Previewed:
     return TofuProvider().preview(cluster_file, read_parts(None))
 
 
+def departure_of_existing() -> str:
+    """How sure it is that an existing cluster runs the candidate."""
+    from fixtures.clusters.kubeconfig import DEPARTURE
+
+    return DEPARTURE
+
+
 def rights_manifest(namespace: str, pod_security: str) -> str:
     """YAML of an account with the least rights."""
     from fixtures.clusters.rights import manifest

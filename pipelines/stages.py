@@ -109,9 +109,7 @@ class StageRun:
                 self.book.note(departures=told.read_text(encoding="utf-8").splitlines())
             return findings
         if self.wishes.provider == "kubeconfig":
-            from fixtures.clusters.kubeconfig import DEPARTURE
-
-            self.book.note(departures=[DEPARTURE])
+            self.book.note(departures=[ground.departure_of_existing()])
             return self._tests(stage, parts_file, self._existing_cluster(), build)
         try:
             with self._cluster(stage, parts_file) as options:
