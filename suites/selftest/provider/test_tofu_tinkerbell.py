@@ -58,6 +58,7 @@ mac = "52:54:00:12:34:01"
 ip = "192.0.2.11"
 disk = "/dev/nvme0n1"
 pool = "control-plane"
+uefi = false
 [values.machines.two]
 mac = "52:54:00:12:34:02"
 ip = "192.0.2.12"
