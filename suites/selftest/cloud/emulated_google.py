@@ -40,7 +40,7 @@ def refusal(status: int, reason: str, message: str) -> Answer:
 class EmulatedGoogle:
     """things: by path, as projects/P/zones/Z/instances/N. goes_with: what vanishes with which cluster. faults: answers
     that are given once each in place of the right one, by a part of the method's id. wrong: what was said to it that
-    Google does not know, or that would not work. page: how many things are on a page."""
+    Google does not know, or that would not work. page: how many things are on a page, of each kind."""
 
     def __init__(self) -> None:
         self.documents = {name: document(name) for name in ("compute", "container")}
@@ -49,7 +49,7 @@ class EmulatedGoogle:
         self.faults: list[tuple[str, Answer]] = []
         self.wrong: list[str] = []
         self.calls: list[str] = []
-        self.page = 2
+        self.page = 1
         self.address = ""
         self._operations: dict[str, tuple[str, int]] = {}
 

@@ -99,6 +99,14 @@ def test_rest_of_a_lease_without_any_labels_ends_with_the_longest_lease(google: 
     assert NOBODY in " ".join(told.lines)
 
 
+def test_what_is_known_by_its_name_ends_with_those_that_end_last(google: EmulatedGoogle) -> None:
+    google.put(f"zones/{ZONE}/disks/early", labels=marks(1, -1))
+    late = google.put(f"zones/{ZONE}/disks/late", labels=marks(1, 1))
+    check = google.put("global/healthChecks/s-seatrial-00000001-apiserver")
+    assert swept().left == 0
+    assert sorted(google.things) == sorted([late, check])
+
+
 def test_region_that_is_not_asked_for_is_left_alone(google: EmulatedGoogle) -> None:
     there = google.put("zones/us-east1-b/disks/far", labels=marks(1, -1))
     google.put(f"zones/{ZONE}/disks/near", labels=marks(1, -1))
