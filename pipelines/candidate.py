@@ -37,6 +37,14 @@ COMPONENTS: Mapping[str, str] = {
 }
 """Every component a candidate may name, with its role in one line."""
 
+JUDGED: Mapping[str, tuple[str, ...]] = {
+    "csi": ("csi-driver",),
+    "cni": ("cni-plugins",),
+    "cri": ("containerd", "runc", "cni-plugins"),
+    "gpu": ("gpu-device-plugin", "dra-driver"),
+}
+"""Which components can be at fault where a protocol clause of a suite fails. In a cluster any of them can."""
+
 PLACEHOLDERS = ("endpoint", "state", "node_id")
 """What args may hold in braces, to be filled in where the component is started."""
 

@@ -8,15 +8,18 @@ from collections.abc import Iterable, Sequence
 
 from pipelines.candidate import Candidate, identities
 from pipelines.findings import Finding
+from pipelines.logbook import stamp
 from pipelines.pipeline import Stage
 from pipelines.policy import Policy
 from reports import attempts
 from reports.catalogue import Catalogue
 from reports.model import Outcome, Part, Verdict
-from reports.record import Record, RecordError
+from reports.record import NOTHING_COLLECTED, Record, RecordError
 from reports.render.words import duration
 from reports.run_folder import moment
 
+SKEW = 300.0
+"""Seconds that clocks may differ by."""
 _SELECTING = ("--clause", "--deselect", "--ignore", "--ignore-glob", "--lf", "--last-failed", "--ff", "--mutant")
 _CLUSTER = (
     "provider",
@@ -108,6 +111,7 @@ def record_findings(
             yield Finding.of(Verdict.INVALID, f"{fault}.", again)
         yield from _ending(record, again)
         yield from _age(record, catalogue, policy, now, again)
+        yield from _times(record, now, again)
 
 
 def _same_parts(
@@ -193,10 +197,15 @@ def _ending(record: Record, again: str) -> Iterable[Finding]:
     if record.end.exit in (3, 4):
         text = f"pytest could not do its work (exit status {record.end.exit}); the log of the stage says why."
         yield Finding.of(Verdict.INVALID, text, "This is a fault of Seatrial or of its use; please report it.")
+    elif record.end.exit == NOTHING_COLLECTED and record.results:
+        text = "pytest said that there was no test to run (exit status 5), and the record holds results."
+        yield Finding.of(Verdict.INVALID, text, again)
     elif record.end.exit == 2:
         yield Finding.of(Verdict.INCONCLUSIVE, "The run was stopped before its end.", again)
     counted = {outcome.value: sum(result.outcome is outcome for result in record.results) for outcome in Outcome}
-    if record.end.counts and counted != {outcome.value: record.end.counts.get(outcome.value, 0) for outcome in Outcome}:
+    if not record.end.counts or counted != {
+        outcome.value: record.end.counts.get(outcome.value, 0) for outcome in Outcome
+    }:
         text = "The record holds other results than it counted at its end: lines were lost or changed."
         yield Finding.of(Verdict.INVALID, text, again)
     elif record.end.exit in (0, 1) and (record.end.exit == 1) != bool(counted[Outcome.FAIL.value]):
@@ -225,6 +234,32 @@ def _age(record: Record, catalogue: Catalogue, policy: Policy, now: datetime.dat
         over = f"{duration(age - policy.max_age)} more than the {duration(policy.max_age)} that the policy allows"
         text = f"{what} is stale: it is {duration(age)} old, {over} (max-age-hours)."
         yield Finding.of(Verdict.INCONCLUSIVE, text, f"Run {suite} again, and import that." if suite else again)
-    elif age < -300:
+    elif age < -SKEW:
         text = f"The record claims to be made in the future ({record.run.started})."
         yield Finding.of(Verdict.INVALID, text, "Set this machine's clock right and run the stage again.")
+
+
+def _times(record: Record, now: datetime.datetime, again: str) -> Iterable[Finding]:
+    """A run ends after it began and before now, and its tests run in between."""
+    told = {"its start": record.run.started, **({"its end": record.end.finished} if record.end else {})}
+    told |= {result.test: result.started for result in record.results if result.started}
+    times = {}
+    for what, text in told.items():
+        try:
+            times[what] = moment(text)
+        except ValueError:
+            if what != "its start":  # which is told with its age
+                problem = f"The record does not say when {what} was ({text!r})."
+                yield Finding.of(Verdict.INVALID, problem, again)
+    first, last = times.get("its start"), times.get("its end", now)
+    slack = datetime.timedelta(seconds=SKEW)
+    if first is None:
+        return
+    if last < first or last > now + slack:
+        text = f"The record says that its run began at {stamp(first)} and ended at {stamp(last)}, which cannot be."
+        yield Finding.of(Verdict.INVALID, text, "Set this machine's clock right and run the stage again.")
+        return
+    for what, time in times.items():
+        if not first - slack <= time <= last + slack:
+            text = f"{what} is of {stamp(time)}, and its run of {stamp(first)} to {stamp(last)}."
+            yield Finding.of(Verdict.INVALID, text, "Set this machine's clock right and run the stage again.")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Sequence
 
+from pipelines.candidate import COMPONENTS, JUDGED
 from pipelines.case import Case
 from pipelines.findings import Finding
 from pipelines.standings import Standing
 from pipelines.waivers import Waiver
-from reports.model import Outcome, Verdict
+from reports.model import Layer, Outcome, Verdict
 
 
 def counted(case: Case) -> list[Waiver]:
@@ -23,7 +24,15 @@ def counted(case: Case) -> list[Waiver]:
 
 def _applies(waiver: Waiver, case: Case) -> bool:
     component = case.candidate.component(waiver.component)
-    return component is not None and waiver.covers(component.version)
+    return component is not None and waiver.covers(component.version) and not _stranger(waiver, case)
+
+
+def _stranger(waiver: Waiver, case: Case) -> str:
+    """The components that can break its clause, in words, where its own is none of them; else ""."""
+    clause = case.catalogue.clauses.get(waiver.clause)
+    if clause is None or clause.layer is not Layer.PROTOCOL or waiver.component in JUDGED.get(clause.suite, COMPONENTS):
+        return ""
+    return " or ".join(JUDGED[clause.suite])
 
 
 def _objection(waiver: Waiver, case: Case) -> str:
@@ -80,6 +89,9 @@ def _idle(waiver: Waiver, item: Standing | None, case: Case) -> tuple[str, str]:
         return text, "Correct the clause id or remove the waiver."
     if item is None:
         return "", ""
+    if judged := _stranger(waiver, case):
+        text = f"The waiver {waiver.id} is for {waiver.component}, and {waiver.clause} judges {judged}."
+        return text, "Name the component that is at fault, or remove the waiver."
     if component is None or not waiver.covers(component.version):
         has = f"{waiver.component} {component.version}" if component else f"no {waiver.component}"
         text = f"The waiver {waiver.id} is for {waiver.component} {waiver.version}; this candidate has {has}."

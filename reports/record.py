@@ -28,6 +28,10 @@ class RecordError(Exception):
         self.problem = problem
 
 
+NOTHING_COLLECTED = 5
+"""The last of pytest's exit statuses: there was no test to run."""
+
+
 @dataclass(frozen=True)
 class RunHeader:
     """The `run` line: what was started, with which seed, against which subjects. started is RFC 3339 UTC.
@@ -199,8 +203,9 @@ def _result(line: Mapping[str, Any]) -> Result:
     clauses = line.get("clauses", [])
     if not isinstance(clauses, list) or not all(isinstance(name, str) for name in clauses):
         raise ValueError("clauses is not a list of ids")
-    if not isinstance(line.get("harness_error", False), bool) or isinstance(line.get("duration", 0.0), str):
-        raise ValueError("harness_error is true or false, and duration a number")
+    duration = line.get("duration", 0.0)
+    if not isinstance(line.get("harness_error", False), bool) or type(duration) not in (int, float) or duration < 0:
+        raise ValueError("harness_error is true or false, and duration a number of seconds")
     attempt, figures = line.get("attempt", 1), line.get("figures", {})
     if not isinstance(attempt, int) or isinstance(attempt, bool) or attempt < 1:
         raise ValueError("attempt is a whole number from 1")
@@ -326,5 +331,10 @@ def _shard(data: Mapping[str, Any]) -> Shard:
 
 
 def _end(line: Mapping[str, Any]) -> End:
-    counts = {str(key): int(value) for key, value in dict(line.get("counts") or {}).items()}
-    return End(finished=str(line.get("finished") or ""), exit=int(line.get("exit") or 0), counts=counts)
+    """The end of a line whose numbers are whole ones."""
+    status, counts = line["exit"], dict(line.get("counts") or {})
+    if type(status) is not int or not 0 <= status <= NOTHING_COLLECTED:
+        raise ValueError(f"exit is a status of pytest, 0 to {NOTHING_COLLECTED}, and not {status!r}")
+    if any(type(number) is not int for number in counts.values()):
+        raise ValueError("counts are whole numbers by outcome")
+    return End(finished=str(line.get("finished") or ""), exit=status, counts=counts)

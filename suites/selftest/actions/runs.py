@@ -92,7 +92,9 @@ def _record(path: Path, digest: str, part: Part, passes: bool, said: str) -> Non
     header = {"kind": "run", "run": "r", "stage": "dev", "started": stamp(now()), "catalogue": known.digest}
     lines: list[Any] = [{**header, "environment": {"candidate": digest}}, {"kind": "part", **to_json(part)}]
     lines.append({"kind": "planned", "tests": {name: [name] for name in names}, "deselected": {}})
-    lines += [{"kind": "result", **item} for item in results] + [{"kind": "end", "exit": int(not passes)}]
+    counts = {outcome: sum(item["outcome"] == outcome for item in results) for outcome in ("pass", "fail")}
+    lines += [{"kind": "result", **item} for item in results]
+    lines.append({"kind": "end", "finished": stamp(now()), "exit": int(not passes), "counts": counts})
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import itertools
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ from reports.record import End, Planned, Record, RunHeader
 
 NOW = datetime.datetime(2026, 11, 23, 12, 0, tzinfo=datetime.UTC)
 SUM = "h1:" + "A" * 43 + "="
-STAGE = Stage("dev", "protocol level", suites=("csi",), needs=("runc",))
+STAGE = Stage("dev", "protocol level", suites=("csi",), needs=("csi-driver",))
 POLICY = Policy("test")
 SERIAL = itertools.count()
 
@@ -34,14 +35,18 @@ def catalogue(*clauses: Clause) -> Catalogue:
 
 
 def candidate() -> Candidate:
-    """A candidate of one component, runc 1.5.2."""
-    source = Source("go-module", module="example.org/runc", version="v1.5.2", sum=SUM)
-    return Candidate("test", "1", "", (Component("runc", "1.5.2", (source,)),), "d" * 64)
+    """A candidate of one component, csi-driver 1.5.2."""
+    source = Source("go-module", module="example.org/csi-driver", version="v1.5.2", sum=SUM)
+    return Candidate("test", "1", "", (Component("csi-driver", "1.5.2", (source,)),), "d" * 64)
 
 
 def part(**changes: Any) -> Part:
-    fields: dict[str, Any] = {"identity": SUM, "files": {"runc": "/x/runc"}, "sha256": {"runc": "1" * 64}}
-    return Part("runc", "1.5.2", "go-module", **{**fields, **changes})
+    fields: dict[str, Any] = {
+        "identity": SUM,
+        "files": {"csi-driver": "/x/csi-driver"},
+        "sha256": {"csi-driver": "1" * 64},
+    }
+    return Part("csi-driver", "1.5.2", "go-module", **{**fields, **changes})
 
 
 def result(test: str, outcome: Outcome, *clauses: str, **fields: Any) -> Result:
@@ -62,7 +67,8 @@ def record(
     plan = {item.test: item.clauses for item in results} if planned is None else planned
     fields: dict[str, Any] = {"stage": "dev", "started": "2026-11-23T11:59:00Z", "catalogue": "c" * 64}
     fields["environment"] = {"candidate": "d" * 64}
-    failed = any(item.outcome is Outcome.FAIL for item in results)
+    counts = {outcome.value: sum(item.outcome is outcome for item in results) for outcome in Outcome}
+    ended = end or End("2026-11-23T11:59:30Z", int(counts["fail"] > 0))
     return Record(
         path=Path("record.jsonl"),
         sha256=f"{next(SERIAL):064d}",
@@ -74,16 +80,16 @@ def record(
             left_out={test: tuple(ids) for test, ids in (left_out or {}).items()},
         ),
         results=tuple(results),
-        end=None if killed else end or End("2026-11-23T11:59:30Z", int(failed)),
+        end=None if killed else dataclasses.replace(ended, counts=ended.counts or counts),
     )
 
 
 def waiver(clause_id: str, **changes: Any) -> Waiver:
-    """A waiver of runc 1.5.2, valid for a week after NOW."""
+    """A waiver of csi-driver 1.5.2, valid for a week after NOW."""
     fields: dict[str, Any] = {
         "id": f"W-{clause_id}",
         "clause": clause_id,
-        "component": "runc",
+        "component": "csi-driver",
         "versions": ("1.5.2",),
         "owner": "node team",
         "reason": "known",

@@ -36,7 +36,8 @@ def run(tmp_path: Path) -> Path:
     header = {"kind": "run", "run": "r", "stage": "dev", "started": AT, "environment": {"candidate": digest}}
     plan = {"kind": "planned", "tests": {"t_a": ["csi.a"], "t_b": ["csi.b"]}, "deselected": {}}
     lines: list[Any] = [{**header, "catalogue": digest_of(clauses)}, plan]
-    lines += [{"kind": "result", **to_json(item)} for item in results] + [{"kind": "end", "exit": 0}]
+    lines += [{"kind": "result", **to_json(item)} for item in results]
+    lines.append({"kind": "end", "finished": AT, "exit": 0, "counts": {"pass": 2}})
     part = Part("csi-driver", "1", "builtin", "sha256:1")
     data = {"parts.json": [to_json(part)], "catalogue.json": {"digest": digest_of(clauses), "clauses": clauses}}
     data |= {"run.json": {"stages": [{"name": "dev"}, {"name": "production"}]}}

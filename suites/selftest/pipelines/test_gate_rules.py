@@ -48,8 +48,16 @@ CASES: dict[str, tuple[Record | None, Verdict, str]] = {
         Verdict.INVALID,
         "only in part",
     ),
-    "an interrupted run": (record([PASSES_A, PASSES_B], end=End("x", 2)), Verdict.INCONCLUSIVE, "stopped"),
-    "pytest used wrongly": (record([PASSES_A, PASSES_B], end=End("x", 4)), Verdict.INVALID, "exit status 4"),
+    "an interrupted run": (
+        record([PASSES_A, PASSES_B], end=End("2026-11-23T11:59:30Z", 2)),
+        Verdict.INCONCLUSIVE,
+        "stopped",
+    ),
+    "pytest used wrongly": (
+        record([PASSES_A, PASSES_B], end=End("2026-11-23T11:59:30Z", 4)),
+        Verdict.INVALID,
+        "exit status 4",
+    ),
     "no test at all": (record([], {}), Verdict.INCONCLUSIVE, "plans no test"),
     "no record": (None, Verdict.INCONCLUSIVE, "no record"),
     "only not applicable": (
@@ -78,13 +86,13 @@ CASES: dict[str, tuple[Record | None, Verdict, str]] = {
         "hand-picked",
     ),
     "other parts": (
-        record([PASSES_A, PASSES_B], parts=[made.part(sha256={"runc": "2" * 64})]),
+        record([PASSES_A, PASSES_B], parts=[made.part(sha256={"csi-driver": "2" * 64})]),
         Verdict.INVALID,
-        "another runc/runc",
+        "another csi-driver/csi-driver",
     ),
-    "parts not told": (record([PASSES_A, PASSES_B], parts=[]), Verdict.INVALID, "does not say which runc"),
+    "parts not told": (record([PASSES_A, PASSES_B], parts=[]), Verdict.INVALID, "does not say which csi-driver"),
     "lost lines": (
-        record([PASSES_A, PASSES_B], end=End("x", 0, {"pass": 3, "fail": 0})),
+        record([PASSES_A, PASSES_B], end=End("2026-11-23T11:59:30Z", 0, {"pass": 3, "fail": 0})),
         Verdict.INVALID,
         "other results than it counted",
     ),
@@ -194,10 +202,12 @@ def test_gate_with_an_incident_takes_its_verdict() -> None:
 
 
 def test_gate_with_a_known_deviation_explains_it_and_says_when_it_is_gone() -> None:
-    known = Deviation("runc", ("1.5.2",), A.id, "forgets things", "https://example.org", file="csi/deviations.toml")
+    known = Deviation(
+        "csi-driver", ("1.5.2",), A.id, "forgets things", "https://example.org", file="csi/deviations.toml"
+    )
     failing = decide([record([FAILS_A, PASSES_B])], [A, B], deviations=[known])
     assert failing.verdict is Verdict.FAIL
-    assert "known deviation of runc" in texts(failing)
+    assert "known deviation of csi-driver" in texts(failing)
     fixed = decide([record([PASSES_A, PASSES_B])], [A, B], deviations=[known])
     assert fixed.verdict is Verdict.PASS
     assert "Fixed?" in texts(fixed)
@@ -229,7 +239,7 @@ def test_sign_off_stands_on_the_newest_decision_of_each_required_stage(history: 
 
 @pytest.mark.parametrize(("profile", "verdict"), [("quick", Verdict.PASS), ("full", Verdict.INCONCLUSIVE)])
 def test_component_left_out_by_the_sign_offs_own_profile_is_a_note_there_only(profile: str, verdict: Verdict) -> None:
-    stage = dataclasses.replace(SIGN_OFF, profile=profile, files={"quick": {"runc": ()}})
+    stage = dataclasses.replace(SIGN_OFF, profile=profile, files={"quick": {"csi-driver": ()}})
     passed = [past("dev", Verdict.PASS, 9), past("staging", Verdict.PASS, 5)]
     decision = decide([], [A], stage=stage, history=passed, parts=[])
     assert (decision.verdict, "judged" in made.texts(decision)) == (verdict, True)

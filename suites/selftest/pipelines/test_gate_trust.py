@@ -15,7 +15,7 @@ from pipelines.findings import Past
 from pipelines.pipeline import Stage
 from pipelines.policy import Policy
 from pipelines.testing import Order
-from reports.model import Clause, Outcome, Verdict
+from reports.model import Clause, Outcome, Result, Verdict
 from reports.record import End, Record
 from suites.selftest.pipelines import synthetic as made
 from suites.selftest.pipelines.synthetic import NOW, STAGE, clause, decide, record, result, texts
@@ -24,20 +24,40 @@ A, B = clause("a"), clause("b")
 PASSES_A, PASSES_B = result("t_a", Outcome.PASS, A.id), result("t_b", Outcome.PASS, B.id)
 CNI = Clause(**{**vars(clause("x")), "id": "cni.x", "suite": "cni"})
 FULL = dataclasses.replace(STAGE, profile="full")
+ENDED = "2026-11-23T11:59:30Z"
+
+
+def at(started: str) -> Result:
+    """A pass that the record says is of this time."""
+    return dataclasses.replace(PASSES_A, started=started)
+
+
 RECORDS: dict[str, tuple[Record, str]] = {
     "no stage": (record([PASSES_A], stage=""), "names none"),
     "no candidate": (record([PASSES_A], environment={}), "names none"),
     "no catalogue": (record([PASSES_A], catalogue=""), "have changed"),
-    "a part without digests": (record([PASSES_A], parts=[made.part(sha256={})]), "another runc/runc"),
+    "a part without digests": (record([PASSES_A], parts=[made.part(sha256={})]), "another csi-driver/csi-driver"),
     "a result without plan": (record([PASSES_A, PASSES_B], {"t_a": [A.id]}), "the plan does not give it"),
     "a pass for more than planned": (
         record([result("t_a", Outcome.PASS, A.id, B.id)], {"t_a": [A.id]}),
         "the plan does not give it",
     ),
-    "a failure that is not there": (record([PASSES_A], end=End("x", 1)), "say otherwise"),
+    "a failure that is not there": (record([PASSES_A], end=End(ENDED, 1)), "say otherwise"),
     "a failure that pytest did not see": (
-        record([PASSES_A, result("t_w", Outcome.FAIL, "csi.w")], end=End("x", 0)),
+        record([PASSES_A, result("t_w", Outcome.FAIL, "csi.w")], end=End(ENDED, 0)),
         "say otherwise",
+    ),
+    "an end without a time": (record([PASSES_A], end=End("x", 0)), "does not say when its end was"),
+    "an end without counts": (dataclasses.replace(record([PASSES_A]), end=End(ENDED, 0)), "than it counted at its end"),
+    "an end before the start": (record([PASSES_A], end=End("2026-11-23T11:58:00Z", 0)), "which cannot be"),
+    "an end to come": (record([PASSES_A], end=End("2026-11-23T12:06:00Z", 0)), "which cannot be"),
+    "results, and none collected": (record([PASSES_A], end=End(ENDED, 5)), "no test to run"),
+    "a result of last week": (record([at("2026-11-16T11:59:10Z")]), "t_a is of 2026-11-16"),
+    "a result to come": (record([at("2026-11-23T12:06:00Z")]), "t_a is of 2026-11-23T12:06"),
+    "a result of no time": (record([at("x")]), "does not say when t_a was"),
+    "a result to come, of a killed run": (
+        record([at("2026-11-23T12:06:00Z")], killed=True),
+        "t_a is of 2026-11-23T12:06",
     ),
     "a clause that nobody knows": (record([PASSES_A, result("t_w", Outcome.PASS, "csi.typo")]), "the clause csi.typo"),
     "a subject of one's own": (record([PASSES_A], subjects={"csi_endpoint": "unix:///x"}), "--csi-endpoint"),

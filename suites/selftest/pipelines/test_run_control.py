@@ -103,7 +103,9 @@ def test_tests_that_end_in_a_way_no_record_explains_make_the_run_invalid(tmp_pat
     assert "no such option" in findings[0].reason.text
 
 
-@pytest.mark.parametrize(("end", "verdicts"), [('{"kind": "end"}', []), ("", [Verdict.INVALID])], ids=["told", "lost"])
+@pytest.mark.parametrize(
+    ("end", "verdicts"), [('{"kind": "end", "exit": 0}', []), ("", [Verdict.INVALID])], ids=["told", "lost"]
+)
 def test_tests_whose_record_lacks_the_end_that_they_came_to_make_the_run_invalid(
     end: str, verdicts: list[Verdict], tmp_path: Path
 ) -> None:

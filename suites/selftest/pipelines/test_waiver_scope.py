@@ -12,7 +12,7 @@ import pytest
 from pipelines import waivers
 from pipelines.configuration import Misconfigured
 from pipelines.policy import Policy, Waiving
-from reports.model import Component, Outcome, Verdict
+from reports.model import Component, Layer, Outcome, Verdict
 from suites.selftest.pipelines import synthetic as made
 from suites.selftest.pipelines.synthetic import clause, decide, record, result, texts, waiver
 
@@ -43,7 +43,19 @@ def test_waiver_with_a_range_lets_a_version_of_it_by_and_no_other() -> None:
     assert decide(FAILING, [A, B], waivers=[waiver(A.id, versions=(), range=">=1.5,<1.6")]).verdict is Verdict.PASS
     decision = decide(FAILING, [A, B], waivers=[waiver(A.id, versions=(), range=">=1.6,<1.7")])
     assert decision.verdict is Verdict.FAIL
-    assert "is for runc >=1.6,<1.7; this candidate has runc 1.5.2" in texts(decision)
+    assert "is for csi-driver >=1.6,<1.7; this candidate has csi-driver 1.5.2" in texts(decision)
+
+
+@pytest.mark.parametrize(("layer", "verdict"), [(Layer.PROTOCOL, Verdict.FAIL), (Layer.CLUSTER, Verdict.PASS)])
+def test_waiver_of_a_component_that_the_clause_does_not_judge_does_not_count(layer: Layer, verdict: Verdict) -> None:
+    """A driver's failure is its own at the protocol level; in a cluster another component can be behind it."""
+    runc = Component("runc", "1.5.2", made.candidate().components[0].sources)
+    both = dataclasses.replace(made.candidate(), components=(*made.candidate().components, runc))
+    known = [dataclasses.replace(item, layer=layer) for item in (A, B)]
+    stage = dataclasses.replace(made.STAGE, layer=layer)
+    decision = decide(FAILING, known, candidate=both, stage=stage, waivers=[waiver(A.id, component="runc")])
+    assert decision.verdict is verdict
+    assert ("is for runc, and csi.a judges csi-driver" in texts(decision)) is (verdict is Verdict.FAIL)
 
 
 def test_waiver_of_somebody_who_may_not_does_not_count() -> None:
@@ -100,11 +112,11 @@ def test_policy_that_does_not_allow_waived_lets_no_waiver_count() -> None:
 
 def test_version_without_an_order_is_in_no_range() -> None:
     whole = made.candidate()
-    nightly = dataclasses.replace(whole, components=(Component("runc", "nightly", whole.components[0].sources),))
+    nightly = dataclasses.replace(whole, components=(Component("csi-driver", "nightly", whole.components[0].sources),))
     let, replaced = waiver(A.id, versions=(), range=">=1.5,<1.6"), dataclasses.replace(made.part(), version="nightly")
     decision = decide(FAILING, [A, B], candidate=nightly, waivers=[let], parts=[replaced])
     assert decision.verdict is not Verdict.PASS
-    assert "this candidate has runc nightly" in texts(decision)
+    assert "this candidate has csi-driver nightly" in texts(decision)
 
 
 def test_of_two_waivers_for_one_failure_the_same_is_used_in_any_order() -> None:
@@ -113,7 +125,7 @@ def test_of_two_waivers_for_one_failure_the_same_is_used_in_any_order() -> None:
         assert decide(FAILING, [A, B], waivers=given).waivers_used == ("W-1",)
 
 
-ENTRY = '[[waiver]]\nid = "W"\nclause = "csi.a"\ncomponent = "runc"\nowner = "o"\nreason = "r"\n'
+ENTRY = '[[waiver]]\nid = "W"\nclause = "csi.a"\ncomponent = "csi-driver"\nowner = "o"\nreason = "r"\n'
 ENTRY += 'link = "https://example.org"\nexpires = 2027-01-01\n'
 
 

@@ -77,7 +77,14 @@ def test_record_whose_last_line_lacks_only_its_newline_loses_nothing(tmp_path: P
         (json.dumps({**RESULT, "summary": None}), "summary is not a text"),
         (json.dumps({**RESULT, "harness_error": "false"}), "harness_error is true or false"),
         ('{"kind": "part", "component": "runc", "sha256": ["1"]}', "tables by file name"),
-        ('{"kind": "end", "exit": 1e400}', "infinity"),
+        (json.dumps({**RESULT, "duration": -5}), "duration a number of seconds"),
+        (json.dumps({**RESULT, "duration": None}), "duration a number of seconds"),
+        ('{"kind": "end", "exit": 1e400}', "exit is a status of pytest"),
+        ('{"kind": "end", "exit": -9}', "exit is a status of pytest"),
+        ('{"kind": "end", "exit": "0"}', "exit is a status of pytest"),
+        ('{"kind": "end", "exit": false}', "exit is a status of pytest"),
+        ('{"kind": "end"}', "field 'exit' is missing"),
+        ('{"kind": "end", "exit": 0, "counts": {"pass": "1"}}', "counts are whole numbers"),
     ],
 )
 def test_record_broken_before_its_end_is_refused_by_file_and_line(tmp_path: Path, broken: str, words: str) -> None:
