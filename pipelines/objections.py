@@ -15,6 +15,7 @@ from pipelines.environments import Environment
 from pipelines.ledger import Entry
 from pipelines.logbook import stamp
 from reports import attest, verification
+from reports.envelope import EnvelopeError
 from reports.keys import KeyFileError
 from reports.model import Verdict
 from reports.roles import Role
@@ -120,9 +121,8 @@ def require_tested(signoff: SignOff, digests: Sequence[str]) -> None:
 
 def require_newest(signoff: SignOff) -> None:
     """Refused where a later run of the same candidate came to a verdict: the newest one counts."""
-    for other in sorted(signoff.run.resolve().parent.glob("*/run.json")):
-        folder = other.parent
-        if folder == signoff.run.resolve():
+    for folder in sorted(signoff.run.resolve().parent.iterdir()):
+        if folder == signoff.run.resolve() or not folder.is_dir():
             continue
         found = _decisions(folder, signoff.candidate)
         for time, verdict in found.values():
@@ -151,8 +151,11 @@ def require_newest_in_ledger(signoff: SignOff, entries: Sequence[Entry]) -> None
             raise Refused(f"it is superseded: the sign-off of run {newer} is newer (ledger entry {entry.sequence})")
 
 
-def require_turn(signoff: SignOff, environment: Environment, entries: Sequence[Entry]) -> None:
-    """Refused where an environment before this one has not had this candidate, these digests, or had to give it up."""
+def require_turn(
+    signoff: SignOff, environment: Environment, order: Sequence[Environment], entries: Sequence[Entry]
+) -> None:
+    """Refused where an environment right before this one has not had this candidate, or these digests, or where any
+    that comes before it had to give it up."""
     for earlier in environment.after:
         step = deployed.last_of(entries, earlier, signoff.candidate)
         if step is None:
@@ -167,7 +170,8 @@ def require_turn(signoff: SignOff, environment: Environment, entries: Sequence[E
             text = f"{earlier} runs other files than this sign-off names: {', '.join(other[:5])}"
             remedy = f"Promote this run to {earlier} first, or the run that {earlier} has"
             raise Refused(f"{text}. {remedy} ({step.content['signoff']['run']}).")
-    for place in (*environment.after, environment.name):
+    known = {item.name: item.after for item in order}
+    for place in (*sorted(environments.before(known, environment.name)), environment.name):
         back = deployed.rolled_back(entries, place, signoff.candidate)
         if back is not None and moment(back.entry.time) >= signoff.decided:
             by, why = back.content["by"], back.content["why"]
@@ -213,13 +217,19 @@ def require_forward(signoff: SignOff, environment: str, entries: Sequence[Entry]
 
 
 def _decisions(folder: Path, digest: str) -> dict[str, tuple[datetime.datetime, Verdict]]:
-    """The decisions of a run of this candidate. One that cannot be read counts against it, as of its file."""
+    """The decisions of a run of this candidate, also those that only its sign-off still tells of. One that cannot be
+    read counts against it, as of its file."""
+    signed = _signed(folder)
     try:
-        if json.loads((folder / "candidate.json").read_text())["digest"] != digest:
-            return {}
+        named = json.loads((folder / "candidate.json").read_text())["digest"]
     except (OSError, ValueError, KeyError, TypeError):
+        named = signed["candidate"]["sha256"] if signed else ""
+    if named != digest:
         return {}
     found = {}
+    if signed and signed["candidate"]["sha256"] == digest:
+        told = [stage for stage in signed["stages"] if stage["decided"] and stage["verdict"]]
+        found = {stage["name"]: (moment(stage["decided"]), Verdict(stage["verdict"])) for stage in told}
     for path in sorted((folder / "decisions").glob("*.json")):
         try:
             data = json.loads(path.read_text())
@@ -228,3 +238,16 @@ def _decisions(folder: Path, digest: str) -> dict[str, tuple[datetime.datetime, 
             changed = datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC)
             found[path.stem] = (changed, Verdict.INVALID)
     return found
+
+
+def _signed(folder: Path) -> Mapping[str, Any]:
+    """What a run's sign-off says, whoever signed it: a failure counts from anybody. {}: there is none to be read."""
+    try:
+        statement = json.loads(verification.read_envelope(folder / attest.SIGNOFF).payload)
+        predicate: Mapping[str, Any] = statement["predicate"]
+        for stage in predicate["stages"]:
+            if stage["decided"]:
+                moment(stage["decided"])
+        return predicate if isinstance(predicate["candidate"]["sha256"], str) else {}
+    except (EnvelopeError, OSError, ValueError, KeyError, TypeError):
+        return {}

@@ -66,10 +66,10 @@ def promote(wish: Wish, to: Target, book: Ledger) -> Answer:
         wish.run, keys=wish.keys, threshold=wish.threshold, roles=wish.roles, now=book.now, cleared=wish.cleared
     )
     order = environments.of_run(wish.run, signoff.stages)
-    environment = environments.require(order, wish.environment)
+    environments.require(order, wish.environment)
     wanted = _content(wish, signoff, order)
     try:
-        _require_nothing_against(wish, signoff, environment, to, book, wanted)
+        _require_nothing_against(wish, signoff, order, to, book, wanted)
         objections.require_known_order(order, book.entries, wish.why)
         objections.require_forward(signoff, wish.environment, book.entries, wish.why)
         changed = drift.changes(to, book, wish.environment)
@@ -131,7 +131,7 @@ def _content(wish: Wish, signoff: SignOff, order: Sequence[Environment]) -> dict
 
 
 def _require_nothing_against(
-    wish: Wish, signoff: SignOff, environment: Environment, to: Target, book: Ledger, content: Mapping[str, Any]
+    wish: Wish, signoff: SignOff, order: Sequence[Environment], to: Target, book: Ledger, content: Mapping[str, Any]
 ) -> None:
     objections.require_pass(signoff)
     if to.needs_trust:
@@ -140,7 +140,7 @@ def _require_nothing_against(
     objections.require_tested(signoff, wish.digests)
     objections.require_newest(signoff)
     objections.require_newest_in_ledger(signoff, book.entries)
-    objections.require_turn(signoff, environment, book.entries)
+    objections.require_turn(signoff, environments.require(order, wish.environment), order, book.entries)
     _require_taken(to, content)
 
 

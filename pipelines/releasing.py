@@ -109,7 +109,7 @@ def _ledger(given: argparse.Namespace) -> Iterator[Ledger]:
     try:
         signer = load_signer(given.ledger_key) if given.ledger_key else development_key()
         trusted = [load_public_key(key) for key in given.ledger_trust]
-        if not (folder / ledger.HEAD).exists():
+        if not any((folder / name).exists() for name in (ledger.HEAD, ledger.ENTRIES)) and not folder.is_file():
             print(f"{folder}: there is no ledger, so one is begun there")
         with ledger.writing(folder, signer, present(), trusted) as book:
             if book.repaired:

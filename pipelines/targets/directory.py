@@ -9,6 +9,7 @@ from typing import Any
 
 from pipelines.logbook import write
 from pipelines.targets import RELEASE, Release, TargetError
+from reports.render.files import remove_halves
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Folder:
     def release(self, release: Release) -> str:
         path = self.folder / f"{release.environment}.json"
         try:
+            remove_halves(path)  # the ledger is held: nobody else writes here
             write(path, release.text)
         except OSError as error:
             raise TargetError(f"{path}: cannot be written: {error.strerror or error}") from error

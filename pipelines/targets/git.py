@@ -17,6 +17,7 @@ from typing import Any
 from pipelines.logbook import write
 from pipelines.targets import RELEASE, Release, TargetError
 from pipelines.targets.directory import read
+from reports.render.files import remove_halves
 
 _FOREIGN = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR")
 
@@ -35,8 +36,8 @@ class Checkout:
         return f"git {self.remote}".strip()
 
     def check(self, content: Mapping[str, Any]) -> None:
-        if not self.folder.is_dir():
-            raise TargetError(f"{self.folder}: there is no such folder; name one in a Git checkout (--deployments)")
+        if self.folder.exists() and not self.folder.is_dir():
+            raise TargetError(f"{self.folder}: is no folder; name one in a Git checkout (--deployments)")
         self._git(
             "rev-parse", "--verify", "-q", "HEAD^{commit}", told=f"{self.folder}: no checkout with a commit in it"
         )
@@ -54,6 +55,7 @@ class Checkout:
         text = release.text
         if read(self.folder / file) != text:
             try:
+                remove_halves(self.folder / file)  # the ledger is held: nobody else writes here
                 write(self.folder / file, text)
             except OSError as error:
                 raise TargetError(f"{self.folder / file}: cannot be written: {error.strerror or error}") from error
@@ -110,6 +112,8 @@ class Checkout:
 
     def _at(self, commit: str, file: str) -> str:
         """A file's text in a commit; "" where it is not there."""
+        if not self.folder.is_dir():
+            return ""
         prefix = self._git("rev-parse", "--show-prefix")
         done = self._run("show", f"{commit}:{prefix}{file}")
         return done.stdout if done.returncode == 0 else ""
@@ -124,7 +128,9 @@ class Checkout:
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         environment = {key: value for key, value in os.environ.items() if key not in _FOREIGN}
         environment |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
-        command = ["git", "-C", str(self.folder), *arguments]
+        # Git keeps no empty folder: one that does not exist yet is made with its first release.
+        there = next(place for place in (self.folder.absolute(), *self.folder.absolute().parents) if place.is_dir())
+        command = ["git", "-C", str(there), *arguments]
         try:
             done = subprocess.run(command, capture_output=True, env=environment, check=False)
         except OSError as error:

@@ -67,6 +67,12 @@ def write_beside(path: Path, data: str | bytes, mode: int = 0o644) -> Path:
     return beside
 
 
+def remove_halves(path: Path) -> None:
+    """Remove what writers of this file left beside it when they were killed. Only where no other writer can be."""
+    for beside in path.parent.glob(f".{path.name}.????????"):
+        beside.unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
 def folder_for_files(folder: Path) -> Iterator[None]:
     """Make a folder for what the block writes into it. Where the block fails, no empty folder stays that was not there

@@ -92,6 +92,7 @@ def require_settled(world: World, run: str) -> None:
     with world.writing() as book:
         assert drift.changes(world.target, book, "dev") == ()
     assert (run_at(world), world.runs_in("dev")) == (run, run)
+    assert list((world.root / "deployments").glob(".*")) == []
 
 
 def run_at(world: World) -> str:

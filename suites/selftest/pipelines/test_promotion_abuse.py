@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,22 @@ def test_later_fail_of_the_same_candidate_is_refused_also_between_two_environmen
     world.promote(run, "dev")
     world.run("r2", "FAIL", decided=5)
     assert require_refused(world, run, "later run of this very candidate", "staging").verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("lost", [("decisions",), ("run.json",), ("decisions", "run.json", "candidate.json")])
+def test_later_fail_counts_while_its_sign_off_is_there(world: World, run: Path, lost: Sequence[str]) -> None:
+    failed = world.run("r2", "FAIL", decided=5)
+    for name in lost:
+        place = failed / name
+        shutil.rmtree(place) if place.is_dir() else place.unlink()
+    assert require_refused(world, run, "later run of this very candidate").verdict is Verdict.FAIL
+
+
+def test_later_fail_whose_run_was_not_signed_counts_without_its_run_json(world: World, run: Path) -> None:
+    failed = world.run("r2", "FAIL", decided=5)
+    for name in ("run.json", "signoff.dsse.json"):
+        (failed / name).unlink()
+    assert require_refused(world, run, "later run of this very candidate").verdict is Verdict.FAIL
 
 
 def test_later_fail_is_remembered_by_the_ledger_when_its_folder_is_gone(world: World, run: Path) -> None:

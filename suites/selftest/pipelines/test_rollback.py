@@ -96,6 +96,16 @@ def test_candidate_that_was_rolled_back_goes_nowhere_until_a_newer_verdict(world
     assert world.runs_in("dev") == "r3"
 
 
+def test_candidate_that_the_first_environment_gave_up_goes_to_no_later_one(world: World) -> None:
+    """Also where the one between them still has it."""
+    world.promote(world.root / "runs" / "r2", "staging")
+    world.later(minutes=1)
+    world.rollback("dev", "r1")
+    with pytest.raises(Refused, match="dev was rolled back from this candidate by bob"):
+        world.promote(world.root / "runs" / "r2", "production")
+    assert world.runs_in("production") == ""
+
+
 @pytest.mark.parametrize("killed_after", [False, True], ids=["before the target had it", "after the target had it"])
 def test_rollback_from_a_promotion_that_was_killed_is_a_decision_of_its_own(
     world: World, monkeypatch: pytest.MonkeyPatch, killed_after: bool

@@ -62,6 +62,13 @@ def test_release_is_one_committed_file_with_an_annotated_tag_that_is_pushed(worl
     assert all(f"{digest} {name}" in message for name, digest in released["digests"].items())
 
 
+def test_folder_that_git_does_not_keep_empty_is_made_with_its_first_release(world: World, checkout: Path) -> None:
+    world.target = Checkout(checkout / "clusters" / "here", "origin")
+    world.promote(world.run("r1"), "dev")
+    assert git(checkout, "show", "--name-only", "--format=", "HEAD") == "clusters/here/dev.json"
+    assert world.promote(world.root / "runs" / "r1", "dev").again
+
+
 def test_same_release_again_makes_no_second_commit_and_tag(world: World, checkout: Path) -> None:
     run = world.run("r1")
     first = world.promote(run, "dev")
