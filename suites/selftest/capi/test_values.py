@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fixtures.clusters.capi import template
+from fixtures.clusters.capi.provider import name_of
 from fixtures.clusters.capi.values import WrongValues
 from fixtures.clusters.provider import ClusterFailed
 from suites.selftest.capi.samples import OURS, values_for
@@ -95,3 +96,13 @@ def test_static_pod_of_the_endpoint_is_laid_down_where_it_is_given(tmp_path: Pat
     assert "files" not in without["spec"]["kubeadmConfigSpec"]
     (file,) = with_it["spec"]["kubeadmConfigSpec"]["files"]
     assert (file["path"], file["content"]) == ("/etc/kubernetes/manifests/vip.yaml", Path(manifest).read_text())
+
+
+@pytest.mark.parametrize("asked", ["one", "staging", "nine-long", "a-name-that-is-long"])
+def test_name_holds_the_lease_and_fits_into_what_a_cloud_makes_of_it(asked: str) -> None:
+    name = name_of(asked, OURS.lease)
+    assert name.startswith(asked[:8].rstrip("-"))
+    assert name.endswith(f"-{OURS.lease}")
+    longest = "northamerica-northeast1-a"
+    assert all(len(text) <= 63 for text in (f"{name}-apiserver-{longest}", f"allow-{name}-healthchecks"))
+    assert "--" not in name
