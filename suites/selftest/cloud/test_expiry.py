@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 
 from fixtures.cloud.aws_kinds import kind_of, name_of
 from fixtures.cloud.expiry import Resource, sort
+from fixtures.cloud.google_kinds import LONGEST
+from fixtures.clusters.capi import settings
+from fixtures.clusters.tofu import order
 from fixtures.clusters.tofu.policy import EXPIRES, LEASE, OWNER, WHEN
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -69,3 +72,8 @@ def test_marks_of_any_form_are_judged_and_never_taken_for_ours(marks: dict[str, 
 )
 def test_name_of_a_thing_in_aws_tells_its_kind(arn: str, kind: str, name: str) -> None:
     assert (kind_of(arn), name_of(f":{arn}")) == (kind, name)
+
+
+def test_what_nobody_knows_the_end_of_outlasts_the_longest_lease() -> None:
+    assert timedelta(seconds=order._LONGEST) <= LONGEST
+    assert timedelta(hours=settings._LONGEST) <= LONGEST
