@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -18,7 +21,7 @@ from fixtures.subjects.upgrade.watching import longest_gap
 from pipelines import pipeline, upgrading
 from pipelines.candidate import Candidate, load
 from pipelines.configuration import Misconfigured
-from reports.model import Part
+from reports.model import EnvironmentUnfit, Part
 from suites.upgrade.test_workloads import missing
 
 PIPELINES = Path(pipeline.__file__).parent
@@ -89,6 +92,20 @@ def test_two_releases_of_dns_are_told_apart_by_their_images(tmp_path: Path) -> N
     assert [name.rpartition(":")[2] for name in found] == ["v1.14.7", "v1.15.0", "vours-2"]
     assert found[1] == COREDNS
     assert RECIPES["pause"].name({"coredns": "1.14.7"}) == RECIPES["pause"].reference
+
+
+def test_image_archive_of_docker_names_its_image_and_one_without_a_name_is_refused(tmp_path: Path) -> None:
+    def archive(tags: list[str]) -> Path:
+        data = json.dumps([{"RepoTags": tags}]).encode()
+        with tarfile.open(tmp_path / "d.tar", "w") as made:
+            entry = tarfile.TarInfo("manifest.json")
+            entry.size = len(data)
+            made.addfile(entry, io.BytesIO(data))
+        return tmp_path / "d.tar"
+
+    assert name_in(archive(["mine/coredns:2"])) == "mine/coredns:2"
+    with pytest.raises(EnvironmentUnfit, match="names no image"):
+        name_in(archive([]))
 
 
 def test_platforms_images_come_from_the_release_before_and_workloads_keep_theirs() -> None:
