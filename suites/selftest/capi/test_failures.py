@@ -60,9 +60,11 @@ def test_cluster_that_does_not_come_up_is_explained_and_removed(
     with pytest.raises(ClusterFailed) as raised:
         CapiProvider(Request(bench.access, "in-memory")).create(spec)
     text = str(raised.value)
-    assert text.startswith("cluster broken is not Available after 8 s (cluster ")
-    assert "Cluster broken: InfrastructureReady is False" in text
-    assert "DevCluster broken: is not there" in text
+    name = read_state(tmp_path / "broken")["name"]
+    assert name.startswith("broken-seatrial-")
+    assert text.startswith(f"cluster {name} is not Available after 8 s (cluster ")
+    assert f"Cluster {name}: InfrastructureReady is False" in text
+    assert f"DevCluster {name}: is not there" in text
     assert any("machines: none yet" in line for line in told)
     state = read_state(tmp_path / "broken")
     assert (state["phase"], state["left"]) == ("failed", [])
@@ -76,7 +78,7 @@ def test_template_that_the_apiserver_refuses_makes_nothing(
     cluster = {**whole.objects[0], "spec": {**whole.objects[0]["spec"], "regoin": "nowhere"}}
     broken = dataclasses.replace(whole, objects=(cluster, *whole.objects[1:]))
     monkeypatch.setattr(template, "load", lambda _: broken)
-    with pytest.raises(ClusterFailed, match=r"template in-memory is refused:\nCluster refused: .*regoin"):
+    with pytest.raises(ClusterFailed, match=r"template in-memory is refused:\nCluster refused-seatrial-.*: .*regoin"):
         CapiProvider(Request(bench.access, "in-memory")).create(ClusterSpec("refused", bench.parts, tmp_path))
     assert bench.objects.list(CORE, "Cluster") == []
     assert _ours(bench) == []
