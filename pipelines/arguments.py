@@ -21,11 +21,11 @@ it may go into production. Start here:
   python -m pipelines run        the default candidate through the default pipeline
   python -m pipelines clean      remove whatever a killed run left on this machine
 """
-ENDS = """\
+CODES = """\
 exit codes: 0 PASS, 1 FAIL (a required clause does not hold), 2 INCONCLUSIVE (something required is not known),
-3 INVALID (the run or what you gave it cannot be used), 130 stopped (Ctrl-C, SIGTERM). The tests alone, without any of
-this: pytest suites/csi --csi-endpoint unix:///path/of/your/driver.sock
+3 INVALID (the run or what you gave it cannot be used), 130 stopped (Ctrl-C, SIGTERM).
 """
+ENDS = f"{CODES}The tests alone, without any of this: pytest suites/csi --csi-endpoint unix:///path/of/your/driver.sock"
 NEW_KEY = """\
 a new key: the private half stays with you, the public half goes to everybody who verifies
   openssl genpkey -algorithm ed25519 -out alice.pem
@@ -51,26 +51,30 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action=_Version, nargs=0, help="say which Seatrial this is, and end")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _run(commands.add_parser("run", help="take a candidate through the stages", epilog=ENDS))
-    _doctor(commands.add_parser("doctor", help="say what this machine can and cannot do"))
-    _provision(commands.add_parser("provision", help="fetch and build a candidate's parts into the cache, and stop"))
-    _clean(commands.add_parser("clean", help="remove what dead runs left on this machine"))
-    _cluster(commands.add_parser("cluster", help="a cluster you have: what a run would make in it, and what it needs"))
-    janitor.options(commands.add_parser("janitor", help="what of ours has expired in a cloud; --delete removes it"))
-    _verify(commands.add_parser("verify", help="check a signed sign-off, offline"))
-    _report(commands.add_parser("report", help="render the report of a run again"))
-    _gate(commands.add_parser("gate", help="decide again from a run's files, on any machine"))
-    merge = commands.add_parser("merge", help="make one run of the shards of a run, and let its gates decide")
+
+    def add(name: str, does: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=does, description=f"{does[0].upper()}{does[1:]}.", epilog=CODES)
+
+    _run(add("run", "take a candidate through the stages"))
+    _doctor(add("doctor", "say what this machine can and cannot do"))
+    _provision(add("provision", "fetch and build a candidate's parts into the cache, and stop"))
+    _clean(add("clean", "remove what dead runs left on this machine"))
+    _cluster(add("cluster", "a cluster you have: what a run would make in it, and what it needs"))
+    janitor.options(add("janitor", "what of ours has expired in a cloud; --delete removes it"))
+    _verify(add("verify", "check a signed sign-off, offline"))
+    _report(add("report", "render the report of a run again"))
+    _gate(add("gate", "decide again from a run's files, on any machine"))
+    merge = add("merge", "make one run of the shards of a run, and let its gates decide")
     merge.add_argument("runs", type=_path, nargs="+", metavar="RUN", help="the shards' run folders")
     merge.add_argument("--runs-dir", type=_path, default=Path("runs"), metavar="DIR", help="where the run goes (runs)")
-    _import(commands.add_parser("import", help="add an established suite's results to a run, and decide again"))
-    _history(commands.add_parser("history", help="one page of many runs, or two runs clause by clause"))
-    _replay(commands.add_parser("replay", help="decide old runs again under a new policy, and show what changes"))
-    _promote(commands.add_parser("promote", help="release what a sign-off stands for, by its digests"))
-    _sign(commands.add_parser("sign", help="sign a run's sign-off with your key, or add your signature to it"))
-    _rollback(commands.add_parser("rollback", help="put an environment back to what it ran before"))
-    _ledger(commands.add_parser("ledger", help="check the ledger of promotions, offline"))
-    lock = commands.add_parser("lock", help="check a candidate file and print what it pins")
+    _import(add("import", "add an established suite's results to a run, and decide again"))
+    _history(add("history", "one page of many runs, or two runs clause by clause"))
+    _replay(add("replay", "decide old runs again under a new policy, and show what changes"))
+    _promote(add("promote", "release what a sign-off stands for, by its digests"))
+    _sign(add("sign", "sign a run's sign-off with your key, or add your signature to it"))
+    _rollback(add("rollback", "put an environment back to what it ran before"))
+    _ledger(add("ledger", "check the ledger of promotions, offline"))
+    lock = add("lock", "check a candidate file and print what it pins")
     _candidate(lock)
     return top
 
@@ -302,7 +306,7 @@ def _promote(command: argparse.ArgumentParser) -> None:
 
 def _sign(command: argparse.ArgumentParser) -> None:
     command.formatter_class = argparse.RawDescriptionHelpFormatter
-    command.epilog = NEW_KEY
+    command.epilog = f"{NEW_KEY}\n{CODES}"
     command.add_argument("run", type=_path, metavar="RUN", help="a run folder that holds decisions")
     command.add_argument(
         "--key",

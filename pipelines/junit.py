@@ -26,6 +26,8 @@ _NODE = re.compile(
     r"|DeferCleanup \(Suite\))\](?: |$)"
 )
 """A set-up or clean-up step that Ginkgo reports like a case, once for each of its processes."""
+_OUTCOMES, _AGAIN = ("failure", "error", "skipped"), ("flakyFailure", "flakyError", "rerunFailure", "rerunError")
+_INSIDE = frozenset((*_OUTCOMES, *_AGAIN, "system-out", "system-err", "properties", "property", "stackTrace"))
 _STATE = re.compile(r"^\[[A-Z]+\] ")
 
 
@@ -104,8 +106,9 @@ class _Reader:
     def __init__(self) -> None:
         self.document = Document()
         self._open: list[str] = []
-        self._told: list[tuple[int, int]] = []  # of each open <testsuite>: cases that it claims, cases before it
+        self._told: list[tuple[int, int, int]] = []  # of each open <testsuite>: its cases and failures, cases before
         self._case: Case | None = None
+        self._runs_again = 0
         self._text: list[str] = []
         self._parser = expat.ParserCreate()
         self._parser.StartElementHandler = self._start
@@ -133,11 +136,13 @@ class _Reader:
             raise ValueError(f"is nested deeper than {DEEPEST} elements")
         if tag == "testsuite":
             self.document.started = self.document.started or attributes.get("timestamp", "")
-            told = attributes.get("tests", "")
-            self._told.append((int(told) if told.isdecimal() else -1, len(self.document.cases)))
+            failures = [_number(attributes, name) for name in ("failures", "errors") if name in attributes]
+            cases = _number(attributes, "tests") if "tests" in attributes else -1
+            self._told.append((cases, sum(failures) if failures else -1, len(self.document.cases)))
         elif tag == "testcase":
             if self._case is not None:
                 raise ValueError("has a <testcase> inside a <testcase>")
+            self._runs_again = 0
             self._case = Case(_plain(attributes.get("name", "")), _seconds(attributes.get("time", "0")))
             if not self._case.name:
                 raise ValueError("has a <testcase> without a name")
@@ -146,8 +151,18 @@ class _Reader:
                 self._case.state = State.FAILED
         elif tag == "property" and self._case is None:
             self._property(attributes.get("name", ""), attributes.get("value", ""))
-        elif tag in ("failure", "error", "skipped") and self._case is not None:
+        elif self._case is not None:
+            self._part(tag, attributes)
+
+    def _part(self, tag: str, attributes: Mapping[str, str]) -> None:
+        """What a case holds. Anything that JUnit has not, such as <Failure>, might be a failure that nobody counts."""
+        if tag in _OUTCOMES:
             self._outcome(tag, attributes)
+        elif tag in _AGAIN and self._case is not None:
+            self._runs_again += 1
+            self.document.attempts = max(self.document.attempts, 1 + self._runs_again)
+        elif tag not in _INSIDE:
+            raise ValueError(f"has <{tag}> inside a <testcase>, which no JUnit has there")
 
     def _property(self, name: str, value: str) -> None:
         """What Ginkgo says of a whole suite."""
@@ -187,10 +202,14 @@ class _Reader:
         elif tag == "testcase":
             self._case = None
         elif tag == "testsuite":
-            claimed, before = self._told.pop()
-            found = len(self.document.cases) - before
-            if claimed not in (-1, found):
-                raise ValueError(f"a <testsuite> says that it has {claimed} cases and holds {found}")
+            claimed, failures, before = self._told.pop()
+            cases = self.document.cases[before:]
+            if claimed not in (-1, len(cases)):
+                raise ValueError(f"a <testsuite> says that it has {claimed} cases and holds {len(cases)}")
+            failed = sum(case.state is State.FAILED for case in cases)
+            # One case may have several of them: a failure, and an error in its clean-up.
+            if failures >= 0 and (failures < failed or (failures > 0 and not failed)):
+                raise ValueError(f"a <testsuite> says that {failures} cases failed and holds {failed} that did")
 
 
 def _first_of(text: str) -> str:
@@ -199,6 +218,13 @@ def _first_of(text: str) -> str:
     lines = [line for line in map(_plain, text.splitlines()) if line and not line.startswith("In [")]
     told = [line for line in lines if line != "[PANICKED] Test Panicked"]
     return _STATE.sub("", next(iter([*told, *lines]), ""))
+
+
+def _number(attributes: Mapping[str, str], name: str) -> int:
+    told = attributes[name]
+    if not re.fullmatch("[0-9]{1,9}", told):
+        raise ValueError(f"{name}={told!r} of a <testsuite> is no number of cases")
+    return int(told)
 
 
 def _plain(text: str) -> str:

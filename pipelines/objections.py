@@ -15,6 +15,7 @@ from pipelines.environments import Environment
 from pipelines.ledger import Entry
 from pipelines.logbook import stamp
 from reports import attest, verification
+from reports.attestations import CANDIDATE_FILE
 from reports.envelope import EnvelopeError
 from reports.keys import KeyFileError
 from reports.model import Verdict
@@ -87,6 +88,7 @@ def read_signoff(
         raise Refused(f"the sign-off does not hold: {'; '.join(checked.problems)}")
     payload = verification.read_envelope(path).payload
     named = {str(item["name"]): f"sha256:{item['digest']['sha256']}" for item in json.loads(payload)["subject"]}
+    named.pop(CANDIDATE_FILE, None)  # a description, which no environment runs
     digest = hashlib.sha256(payload).hexdigest()
     return SignOff(path, run, checked.predicate, named, digest, checked.trusted, checked.development)
 

@@ -148,6 +148,6 @@ def _lines(found: Sequence[RunChange]) -> Iterable[str]:
                 if change.why:
                     yield f"        {change.why}"
             for name in stage.differs:
-                yield f"    {name.replace('_', ' ')}: not what the decision has"
+                yield f"    {name.replace('_', ' ')} in the decision: other than the files give now"
     changed = sum(item.verdict_changes for item in found)
     yield f"{len(found)} run{'s' * (len(found) != 1)}, {changed} with another verdict"

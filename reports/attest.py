@@ -237,12 +237,15 @@ def statement_of(
 
 
 def _subjects(run: RunFolder) -> list[dict[str, Any]]:
-    """Every file of the candidate that ran, and the candidate file itself."""
+    """Every file of the candidate that ran; the candidate by what it says, and its file, which stock tools ask for."""
     subjects = {
         f"{part.component}/{file}": {"sha256": digest} for part in run.parts for file, digest in part.sha256.items()
     }
     candidate = run.candidate.digest or sha256_of(run.path / "candidate.json")
-    subjects["candidate"] = {"sha256": candidate}
+    subjects[attestations.CANDIDATE] = {"sha256": candidate}
+    file = run.path / attestations.CANDIDATE_FILE
+    if file.is_file():
+        subjects[attestations.CANDIDATE_FILE] = {"sha256": sha256_of(file)}
     return [{"name": name, "digest": digest} for name, digest in sorted(subjects.items())]
 
 

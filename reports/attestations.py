@@ -29,6 +29,8 @@ STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
 SUMMARY = "https://slsa.dev/verification_summary/v1"
 VERIFIER = "urn:seatrial:gate"
+CANDIDATE, CANDIDATE_FILE = "candidate", "candidate.toml"
+"""Subjects: the candidate by what it says, whatever its spacing and comments, and the run's copy of its file."""
 FOLDER = "attestations"
 VSA = f"{FOLDER}/vsa.dsse.json"
 
@@ -111,7 +113,7 @@ def _suite(test: str) -> str:
 def _judged(subjects: Sequence[Mapping[str, Any]], records: Sequence[Record]) -> list[Mapping[str, Any]]:
     """The candidate, and of its files those that the records say were tested."""
     used = {f"{part.component}/{name}" for record in records for part in record.parts for name in part.sha256}
-    return [subject for subject in subjects if subject["name"] == "candidate" or subject["name"] in used]
+    return [subject for subject in subjects if subject["name"] in (CANDIDATE, CANDIDATE_FILE, *used)]
 
 
 def _test_result(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from reports import earlier
+from reports.attestations import CANDIDATE, CANDIDATE_FILE
 from reports.record import RecordError, read
 from reports.run_folder import RunFolderError, sha256_of
 
@@ -148,7 +149,9 @@ def _of_subjects(folder: Path, statement: Mapping[str, Any]) -> list[str]:
         return []
     parts = json.loads(file.read_text(encoding="utf-8"))
     wanted = {f"{part['component']}/{name}": sum_ for part in parts for name, sum_ in part.get("sha256", {}).items()}
-    named = {item["name"]: item["digest"]["sha256"] for item in statement["subject"] if item["name"] != "candidate"}
+    named = {item["name"]: item["digest"]["sha256"] for item in statement["subject"] if item["name"] != CANDIDATE}
+    if CANDIDATE_FILE in named:  # sign-offs of earlier Seatrials have none
+        wanted[CANDIDATE_FILE] = statement["predicate"]["files"].get(CANDIDATE_FILE, "")
     if wanted == named:
         return []
     wrong = sorted(name for name in {*wanted, *named} if wanted.get(name) != named.get(name))

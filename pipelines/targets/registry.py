@@ -170,7 +170,10 @@ class Repository:
                         raise TargetError(f"{self.name}: {method} {path}: more than {most >> 20} MiB")
                 return _Answer(answer.status_code, answer.headers, bytes(content))
         except (requests.RequestException, OSError) as error:
-            raise TargetError(f"{self.name}: {method} failed: {type(error).__name__}") from error
+            hint = ""
+            if isinstance(error, requests.exceptions.SSLError) and self._base.startswith("https:"):
+                hint = f"; if it speaks plain HTTP, as one on this machine may, write http://{self.host}/{self.path}"
+            raise TargetError(f"{self.name}: {method} failed: {type(error).__name__}{hint}") from error
 
     def _authorize(self, challenge: str) -> bool:
         """Take a token, or the user's name and password, as the challenge asks; whether there is something new."""

@@ -41,6 +41,12 @@ def document(*cases: str, tests: int | None = None, started: str = "", head: str
     return f'<?xml version="1.0"?>{head}<testsuites tests="{number}">{suite}</testsuites>'
 
 
+def claiming(**attributes: str) -> str:
+    """Two cases that pass, in a suite that says so of them."""
+    told = " ".join(f'{name}="{value}"' for name, value in attributes.items())
+    return document(*PASSING).replace("<testsuite ", f"<testsuite {told} ", 1)
+
+
 PASSING = case("[It] pods run"), case("[It] pods end")
 FAILING = case("[It] pods &lt;b&gt; restart", '<failure message="got 1, not 2">at pod.go:7</failure>', "failed")
 LEFT_OUT = case("[It] disruptive", '<skipped message="skipped"></skipped>', "skipped")
@@ -142,6 +148,20 @@ def test_required_import_with_a_flaw_does_not_pass_and_an_informing_one_only_not
     assert (run / "decisions" / "production.json").exists() is False
 
 
+@pytest.mark.parametrize("again", ["flakyFailure", "rerunError"])
+def test_case_that_passed_at_a_second_attempt_may_hide_a_failure(again: str, tmp_path: Path) -> None:
+    run = run_with(tmp_path, REQUIRED)
+    hidden = case("[It] pods end", f"<{again} message='got 1'><stackTrace>pod.go</stackTrace></{again}>")
+    assert imported(run, document(PASSING[0], hidden)) == 2
+    assert [item for item in reasons_of(run) if "up to 2 times" in item["text"] and item["blocking"]]
+
+
+def test_suite_that_only_informs_and_has_no_case_is_a_note(tmp_path: Path) -> None:
+    run = run_with(tmp_path)
+    assert imported(run, document(), expected=1) == 0
+    assert [item for item in reasons_of(run) if "not one case passed" in item["text"]]
+
+
 def test_skip_of_csi_sanity_is_what_the_driver_does_not_declare(tmp_path: Path) -> None:
     run = run_with(tmp_path, 'required-imports = ["csi-sanity"]\n')
     text = document(*PASSING, SKIPPED)
@@ -163,6 +183,12 @@ BROKEN: dict[str, tuple[str, str]] = {
     "a document type": (document(head="<!DOCTYPE t>"), "document type or an entity"),
     "a case twice": (document(PASSING[0], PASSING[0]), "has the case '[It] pods run' 2 times"),
     "fewer cases than it says": (document(*PASSING, tests=9), "says that it has 9 cases and holds 4"),
+    "a number of cases that is none": (document(*PASSING).replace('tests="4"', 'tests="many"'), "is no number of cases"),
+    "fewer than no failure": (claiming(failures="-1"), "is no number of cases"),
+    "a failure that no case has": (claiming(failures="1"), "says that 1 cases failed and holds 0"),
+    "an error that no case has": (claiming(failures="0", errors="1"), "says that 1 cases failed and holds 0"),
+    "a failure that it does not claim": (document(FAILING).replace("<testsuite ", '<testsuite failures="0" '), "holds 1"),
+    "a failure that is spelled otherwise": (document(case("a", "<Failure/>")), "has <Failure> inside a <testcase>"),
     "a case in a case": (document(case("a", case("b"))), "inside a <testcase>"),
     "a case without name": (document(case("")), "without a name"),
     "no time": (document('<testcase name="a" time="long"/>'), "is no number"),

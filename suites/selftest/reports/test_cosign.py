@@ -27,6 +27,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("alice", "bob"):
         keys.generate_key(tmp_path / f"{name}.pem")
     folder = synthetic.write(tmp_path / "r", verdict="PASS")
+    with (folder / "candidate.toml").open("a") as file:
+        file.write("# A comment changes the file, and not the digest that the candidate is called by.\n")
     attest.sign(folder, [tmp_path / "alice.pem"], now=datetime(2026, 11, 23, 21, 0, tzinfo=UTC))
     return folder
 

@@ -250,7 +250,7 @@ def test_statement_binds_what_was_not_tested_and_every_part(folder: Path) -> Non
     predicate = statement["predicate"]
     kinds = {item["kind"] for item in predicate["notTested"]}
     assert kinds >= {"could-not-run", "uncovered", "not-in-profile", "other"}
-    assert len(statement["subject"]) == 1 + sum(len(part.sha256) for part in synthetic.parts())
+    assert len(statement["subject"]) == 2 + sum(len(part.sha256) for part in synthetic.parts())
     assert predicate["departures"]
     assert predicate["waivers"]["used"][0]["owner"] == "Ines Okafor, network"
     assert set(predicate["stages"][0]["records"]) == {"dev/record.jsonl"}
