@@ -92,7 +92,8 @@ class Statistics:
         "claim-drop-points",
         "number",
         "the policy claims that a drop of so many points would have been seen; where the sample cannot carry that, "
-        "the answer is INCONCLUSIVE. 0: no claim, low power is a note",
+        "the answer is INCONCLUSIVE. 0: no claim, low power is a note. Without a last sign-off nothing is compared, so "
+        "nothing is claimed: the gate says so, and needs-basis refuses it",
         most=100,
     )
     claimed: frozenset[str] = setting(
