@@ -1,0 +1,1 @@
+"""Kubernetes' own conformance tests, run by hydrophone on a local cluster, imported beside our records."""
