@@ -1,6 +1,6 @@
 """Plugins of OpenTofu, built from their Go modules: what the shipped modules are tested with where no registry is.
 
-Go's module proxy has no newer ones of the clouds (one as others forked it, replacing the module). The
+Go's module proxy has no newer ones of the clouds (two of them as others forked them, replacing the module). The
 modules are written for what registries give today, so a few words of a copy are changed to what the plugin knows.
 
 Build them all, or those named (an hour on two processors, once): python -m suites.selftest.provider.plugins [NAME ...]
@@ -71,6 +71,21 @@ PLUGINS: Mapping[str, Plugin] = {
         ),
         ((r"\n  deletion_protection  .*", ""), (r"\n    resource_labels .*", "")),
     ),
+    "aks": Plugin(
+        "hashicorp/azurerm", "3.20.0",
+        _source(
+            "github.com/hashicorp/terraform-provider-azurerm", "v1.44.0",
+            "h1:lflM86+8zWWTwh5TZGjcLKLsRES/bd6s9DbL8rlQcgc=",
+            fork="github.com/cycloidio/terraform-provider-azurerm v1.44.1-0.20230517144901-90a36c6b8ed4",
+        ),
+        (
+            (
+                r'(?s)\n  dynamic "api_server_access_profile" \{.*?\n  \}\n',
+                "\n  api_server_authorized_ip_ranges = var.public_from\n",
+            ),
+            (r"api_server_access_profile\[0\].authorized_ip_ranges", "api_server_authorized_ip_ranges"),
+        ),
+    ),
     "eks": Plugin(
         "hashicorp/aws", "4.9.0",
         _source(
@@ -106,12 +121,13 @@ def copy(module: str, folder: Path) -> Path:
     """A copy of a shipped module in which its plugin's version is ours and unknown words are the earlier ones."""
     plugin, target = PLUGINS[module], folder / module
     shutil.copytree(SHIPPED / module, target)
-    main = target / "main.tf"
-    text = main.read_text()
     for pattern, instead in ((r'version = ">= [\d.]+"', f'version = "{plugin.version}"'), *plugin.earlier):
-        text, count = re.subn(pattern, instead, text)
-        assert count == 1, f"{module}: {pattern} stands {count} times in main.tf"
-    main.write_text(text)
+        found = 0
+        for path in (target / "main.tf", *target.glob("tests/*.hcl")):
+            text, count = re.subn(pattern, instead, path.read_text())
+            path.write_text(text)
+            found += count
+        assert found == 1, f"{module}: {pattern} stands {found} times"
     return target
 
 

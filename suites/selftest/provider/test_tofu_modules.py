@@ -47,12 +47,12 @@ def _run(program: str, folder: Path, *arguments: str, **more: str) -> subprocess
 def test_module_passes_its_own_tests(initialised: Callable[[str], Path], module: str) -> None:
     done = _run(tofu(), initialised(module), "test")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"Success! \d{2} passed, 0 failed\.", done.stdout), done.stdout
+    assert re.search(r"Success! \d+ passed, 0 failed\.", done.stdout), done.stdout
 
 
 def test_every_shipped_module_has_tests_and_a_plugin() -> None:
     modules = sorted(path.name for path in SHIPPED.iterdir() if path.is_dir())
-    assert set(modules) - {"aks"} == set(PLUGINS), "no plugin for aks can be had as a Go module"
+    assert modules == sorted(PLUGINS)
     assert [name for name in PLUGINS if not list((SHIPPED / name / "tests").glob("*.tftest.hcl"))] == []
 
 
@@ -71,6 +71,10 @@ MUTANTS = [
     ("gke", r"(enable_private_nodes    = )true", r"\1false", "endpoint_and_nodes_are_private_unless_told"),
     ("gke", r"(machine_type +)= var.machine", r'\1= "e2-standard-32"', "machines_are_those_of_the_variables"),
     ("gke", r'startswith\(var.zone, "\$\{var.region\}-"\)', 'startswith(var.zone, "")', "zone_of_another_region"),
+    ("aks", r"(default_node_pool \{.*?)    tags .*?\n", r"\1", "marks_are_on_whatever_can_carry_them"),
+    ("aks", r"(private_cluster_enabled = ).*?\n", r"\1false\n", "endpoint_is_private_unless_told"),
+    ("aks", r"(node_count = )var.nodes", r"\g<1>9", "machines_are_those_of_the_variables"),
+    ("aks", r"(\^)1\\\\\.\[0-9\]\+", r"\1", "version_of_kubernetes_is_checked"),
     ("tinkerbell", r"(\"Hardware\".*?labels +=) merge\(var.seatrial_tags, ", r"\1 merge({}, ", "labels_are_on_every"),
     ("tinkerbell", r"netmask = cidrnetmask\(var.network\)", 'netmask = "255.0.0.0"', "hardware_is_the_machine_of"),
     ("tinkerbell", r"(hardwareMap = \{ machine = )each.value.mac", r"\1each.key", "workflow_writes_the_image_to"),

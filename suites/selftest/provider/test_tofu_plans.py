@@ -1,4 +1,4 @@
-"""The shipped GKE module planned by its real plugin, judged and priced. No cloud is there to be asked."""
+"""The shipped GKE and AKS modules planned by their real plugins, judged and priced. No cloud is there to be asked."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ ceiling = {ceiling}
 """
 _VALUES = {
     "gke": 'project = "a-project"\nregion = "europe-west3"\nzone = "europe-west3-a"',
+    "aks": 'location = "westeurope"',
 }
 _PRICES = {
     "gke": """
@@ -49,19 +50,29 @@ times = "node_count"
 where = { "node_config.0.machine_type" = "e2-standard-2" }
 source = "an example"
 """,
+    "aks": """
+free = ["azurerm_resource_group"]
+[[cost.price]]
+type = "azurerm_kubernetes_cluster"
+hourly = 0.10
+times = "default_node_pool.0.node_count"
+where = { "default_node_pool.0.vm_size" = "Standard_D2s_v5" }
+source = "an example"
+""",
 }
 _MADE = {
     "gke": {
         "google_compute_network", "google_compute_subnetwork", "google_compute_router", "google_compute_router_nat",
         "google_container_cluster", "google_container_node_pool",
     },
+    "aks": {"azurerm_resource_group", "azurerm_kubernetes_cluster"},
 }  # fmt: skip
 #: What ten hours cost: two nodes, and for GKE the cluster and the way out.
-_TOTAL = {"gke": 3.1}
+_TOTAL = {"gke": 3.1, "aks": 2.0}
 Planned = Callable[..., Preview]
 
 
-@pytest.fixture(params=["gke"])
+@pytest.fixture(params=["gke", "aks"])
 def module(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -75,6 +86,10 @@ def planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Planned:
     for name in ("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.setenv("GOOGLE_OAUTH_ACCESS_TOKEN", "none")
+    zero = "00000000-0000-0000-0000-000000000000"
+    login = {"SUBSCRIPTION_ID": zero, "TENANT_ID": zero, "USE_MSI": "true", "MSI_ENDPOINT": "http://127.0.0.1:9"}
+    for name, value in {**login, "SKIP_PROVIDER_REGISTRATION": "true", "PROVIDER_ENHANCED_VALIDATION": "false"}.items():
+        monkeypatch.setenv(f"ARM_{name}", value)
 
     def plan(module: str, pattern: str = "", instead: str = "", ceiling: float = 10, **values: str) -> Preview:
         monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(mirror(module, tmp_path)))
@@ -123,6 +138,8 @@ def test_endpoint_is_open_to_ranges_that_are_named(planned: Planned, module: str
     [
         ("gke", r"(resource_labels +)= var.seatrial_tags", r"\1= {}", "resource_labels lack seatrial-expires, sea"),
         ("gke", r"(enable_private_endpoint = ).*?\n", r"\1false\n", "its endpoint is public, and reachable from"),
+        ("aks", r"(\n  tags +)= var.seatrial_tags", r"\1= { team = var.nodes }", "tags lack seatrial-expires, sea"),
+        ("aks", r"(private_cluster_enabled = ).*?\n", r"\1false\n", "its endpoint is public, and reachable from"),
     ],
 )
 def test_module_that_was_spoilt_is_refused(
