@@ -62,7 +62,8 @@ def merged(
     place = {test: number for number, test in enumerate(plan)}
     header = dict(heads[0][0])
     header["command"] = without_shard([str(word) for word in header.get("command", ())])
-    header["started"] = min(piece.run.started for piece in pieces)
+    carried = [record for record in earlier.values() if any(item.outcome is Outcome.FAIL for item in record.results)]
+    header["started"] = min(piece.run.started for piece in (*pieces, *carried))
     planned = next(dict(line) for line in heads[0] if line["kind"] == "planned")
     del planned["shard"]
     planned["tests"] = {test: list(ids) for test, ids in plan.items()}

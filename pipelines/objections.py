@@ -221,35 +221,33 @@ def require_forward(signoff: SignOff, environment: str, entries: Sequence[Entry]
 def _decisions(folder: Path, digest: str) -> dict[str, tuple[datetime.datetime, Verdict]]:
     """The decisions of a run of this candidate, also those that only its sign-off still tells of. One that cannot be
     read counts against it, as of its file."""
-    signed = _signed(folder)
+    found = _signed(folder, digest)
     try:
         named = json.loads((folder / "candidate.json").read_text())["digest"]
     except (OSError, ValueError, KeyError, TypeError):
-        named = signed["candidate"]["sha256"] if signed else ""
+        named = ""
     if named != digest:
-        return {}
-    found = {}
-    if signed and signed["candidate"]["sha256"] == digest:
-        told = [stage for stage in signed["stages"] if stage["decided"] and stage["verdict"]]
-        found = {stage["name"]: (moment(stage["decided"]), Verdict(stage["verdict"])) for stage in told}
+        return found
     for path in sorted((folder / "decisions").glob("*.json")):
         try:
             data = json.loads(path.read_text())
-            found[path.stem] = (moment(data["decided"]), Verdict(data["verdict"]))
+            told = (moment(data["decided"]), Verdict(data["verdict"]))
         except (ValueError, KeyError, TypeError):
             changed = datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC)
-            found[path.stem] = (changed, Verdict.INVALID)
+            told = (changed, Verdict.INVALID)
+        # What was signed as no PASS is not made one by the file beside it.
+        if path.stem not in found or found[path.stem][1] is Verdict.PASS:
+            found[path.stem] = told
     return found
 
 
-def _signed(folder: Path) -> Mapping[str, Any]:
-    """What a run's sign-off says, whoever signed it: a failure counts from anybody. {}: there is none to be read."""
+def _signed(folder: Path, digest: str) -> dict[str, tuple[datetime.datetime, Verdict]]:
+    """What a run's sign-off says of this candidate, whoever signed it: a failure counts from anybody. {}: nothing that
+    can be read."""
     try:
-        statement = json.loads(verification.read_envelope(folder / attest.SIGNOFF).payload)
-        predicate: Mapping[str, Any] = statement["predicate"]
-        for stage in predicate["stages"]:
-            if stage["decided"]:
-                moment(stage["decided"])
-        return predicate if isinstance(predicate["candidate"]["sha256"], str) else {}
+        predicate = json.loads(verification.read_envelope(folder / attest.SIGNOFF).payload)["predicate"]
+        told = [stage for stage in predicate["stages"] if stage["decided"] and stage["verdict"]]
+        found = {str(stage["name"]): (moment(stage["decided"]), Verdict(stage["verdict"])) for stage in told}
+        return found if predicate["candidate"]["sha256"] == digest else {}
     except (EnvelopeError, OSError, ValueError, KeyError, TypeError):
         return {}

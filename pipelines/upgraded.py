@@ -26,7 +26,7 @@ def misstated(run: Path, stage: Stage, records: list[Record | RecordError]) -> I
         return
     if told is None:
         if "upgrade" in stage.suites and records:
-            yield f"the stage {stage.name} upgraded, and {stage.name}/{earlier.FILE} is gone"
+            yield f"the stage {stage.name} upgraded, and {stage.name}/{earlier.FILE} is missing"
         return
     release = load_candidate(folder / earlier.RELEASE)
     data = read_json(folder / earlier.FILE)

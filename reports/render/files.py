@@ -11,6 +11,8 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+_HALF = ".half"  # nobody's but a killed writer's
+
 
 def write_atomically(path: Path, data: str | bytes, mode: int = 0o644) -> Path:
     """Write beside the target, fsync, rename, fsync the folder. mode: permissions of the new file."""
@@ -50,7 +52,7 @@ def write_beside(path: Path, data: str | bytes, mode: int = 0o644) -> Path:
     """A whole, durable file beside the target, to be renamed to it. OSError: there is none."""
     payload = data.encode("utf-8") if isinstance(data, str) else data
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, name = tempfile.mkstemp(_HALF, f".{path.name}.", path.parent)
         beside = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -69,7 +71,7 @@ def write_beside(path: Path, data: str | bytes, mode: int = 0o644) -> Path:
 
 def remove_halves(path: Path) -> None:
     """Remove what writers of this file left beside it when they were killed. Only where no other writer can be."""
-    for beside in path.parent.glob(f".{path.name}.????????"):
+    for beside in path.parent.glob(f".{path.name}.????????{_HALF}"):
         beside.unlink(missing_ok=True)
 
 

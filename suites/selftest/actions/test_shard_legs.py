@@ -31,7 +31,8 @@ def cut(run: Path, index: int, group: str) -> None:
             line.update(tests=tests, shard={"index": index, "of": OF, "plan": plan})
     kept = [line for line in lines if line["kind"] != "result" or line["test"] in mine]
     failed = any(line.get("outcome") == "fail" for line in kept)
-    kept[-1]["exit"] = int(failed)
+    counts = {outcome: sum(line.get("outcome") == outcome for line in kept) for outcome in kept[-1]["counts"]}
+    kept[-1].update(exit=int(failed), counts=counts)
     path.write_text("".join(json.dumps(line) + "\n" for line in kept))
     for file in [*run.glob("decisions/*"), *run.glob("signoff*")]:
         file.unlink()

@@ -19,6 +19,7 @@ OWN = "failed to create CRI service: invalid plugin config: `sandbox_image` is n
         ("level=info msg=starting\n" + LINE % INOTIFY + "\nlevel=info msg=serving", INOTIFY),
         (LINE % OWN, ""),
         ('level=error msg="failed to pull" error="too many open files"', ""),
+        ((LINE % "mkdir x: no space left on device").replace("grpc.v1.cri", "snapshotter.v1.devmapper"), ""),
         ("", ""),
     ],
 )

@@ -49,7 +49,7 @@ RECORDS: dict[str, tuple[Record, str]] = {
     ),
     "an end without a time": (record([PASSES_A], end=End("x", 0)), "does not say when its end was"),
     "an end without counts": (dataclasses.replace(record([PASSES_A]), end=End(ENDED, 0)), "than it counted at its end"),
-    "an end before the start": (record([PASSES_A], end=End("2026-11-23T11:58:00Z", 0)), "which cannot be"),
+    "an end before the start": (record([PASSES_A], end=End("2026-11-23T11:50:00Z", 0)), "which cannot be"),
     "an end to come": (record([PASSES_A], end=End("2026-11-23T12:06:00Z", 0)), "which cannot be"),
     "results, and none collected": (record([PASSES_A], end=End(ENDED, 5)), "no test to run"),
     "a result of last week": (record([at("2026-11-16T11:59:10Z")]), "t_a is of 2026-11-16"),
@@ -62,6 +62,19 @@ RECORDS: dict[str, tuple[Record, str]] = {
     "a clause that nobody knows": (record([PASSES_A, result("t_w", Outcome.PASS, "csi.typo")]), "the clause csi.typo"),
     "a subject of one's own": (record([PASSES_A], subjects={"csi_endpoint": "unix:///x"}), "--csi-endpoint"),
 }
+HONEST = {
+    "a clock that was set back by a second": record([PASSES_A], started="2026-11-23T11:59:31Z", end=End(ENDED, 0)),
+    "a machine two minutes ahead": record(
+        [PASSES_A], started="2026-11-23T12:02:00Z", end=End("2026-11-23T12:02:30Z", 0)
+    ),
+}
+
+
+@pytest.mark.parametrize("case", HONEST)
+def test_clocks_that_differ_as_clocks_do_are_no_lie(case: str) -> None:
+    assert decide([HONEST[case]], [A]).verdict is Verdict.PASS
+
+
 COMMANDS = ["-kfoo", "--ignore=suites/csi/test_x.py", "suites/csi/test_x.py", "-m not slow", "--deselect=x"]
 
 

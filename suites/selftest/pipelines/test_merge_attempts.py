@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import shutil
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import strategies as some
 from pipelines import attempts, trial
 from pipelines.cli import main
 from pipelines.configuration import Misconfigured
+from pipelines.logbook import now, stamp
 from reports import record
 from reports.model import Level, Outcome, Verdict
 from reports.record import Record
@@ -110,13 +112,23 @@ def test_shard_killed_and_run_again_counts_once(killed_after: int, tmp_path: Pat
     assert f"{killed_after} results of it are not counted" in " ".join(read(run).notes)
 
 
+def set_back(run: Path, minutes: int) -> None:
+    """Make a run's record one of so long ago."""
+    path, time = run / "dev" / "record.jsonl", stamp(now() - datetime.timedelta(minutes=minutes))
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line in lines:
+        if line["kind"] in ("run", "result"):
+            line["started"] = time
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
 @pytest.mark.parametrize(("budgets", "status"), [("", 1), (RETRY, 0)], ids=["no retry allowed", "a retry allowed"])
 def test_failure_of_a_killed_attempt_is_not_lost_with_it(budgets: str, status: int, tmp_path: Path) -> None:
     (tmp_path / "policy.toml").write_text(made.POLICY + budgets)
     bad = share_of(1, "dev")[0]
     for index in (0, 2):
         made.write(tmp_path, index, OF)
-    made.write(tmp_path, 1, OF, killed_after=2, stages=("dev",), outcomes={bad: Outcome.FAIL})
+    set_back(made.write(tmp_path, 1, OF, killed_after=2, stages=("dev",), outcomes={bad: Outcome.FAIL}), minutes=20)
     made.write(tmp_path, 1, OF, attempt=2)
     found, run = merged(tmp_path)
     assert found == status

@@ -76,6 +76,14 @@ def test_later_fail_counts_while_its_sign_off_is_there(world: World, run: Path, 
     assert require_refused(world, run, "later run of this very candidate").verdict is Verdict.FAIL
 
 
+@pytest.mark.parametrize("edited", ["decisions", "candidate.json"])
+def test_later_fail_that_was_signed_is_not_hidden_by_an_edit_beside_it(world: World, run: Path, edited: str) -> None:
+    failed = world.run("r2", "FAIL", decided=5)
+    for file in [failed / edited] if edited.endswith("json") else sorted((failed / edited).iterdir()):
+        edit(file, lambda data: data.update({"digest": "0" * 64} if edited.endswith("json") else {"verdict": "PASS"}))
+    assert require_refused(world, run, "later run of this very candidate").verdict is Verdict.FAIL
+
+
 def test_later_fail_whose_run_was_not_signed_counts_without_its_run_json(world: World, run: Path) -> None:
     failed = world.run("r2", "FAIL", decided=5)
     for name in ("run.json", "signoff.dsse.json"):

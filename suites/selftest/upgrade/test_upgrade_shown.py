@@ -210,4 +210,4 @@ def test_release_changed_before_signing_is_not_signed(
 
 def test_upgrade_without_the_release_it_came_from_is_not_signed(folder: Path) -> None:
     (folder / "staging" / earlier.FILE).unlink()
-    assert "staging/earlier.json is gone" in misstated(folder)
+    assert "staging/earlier.json is missing" in misstated(folder)
